@@ -1,0 +1,135 @@
+"""The released data as this installation carries it, read back as khabar's records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from khabar import jsonl
+from khabar.align import sentences, tokenize
+from khabar.errors import Issue, KhabarError
+from khabar.types import Annotation, Document, Span
+from khabar.validate import nearest
+from khabar.wire import WireRecipe
+
+SPLITS = ("train", "validation", "test", "wire")
+_PACKAGE = Path(__file__).parent
+
+
+class GoldSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Documents with their gold and their tokens; texts are empty where they may not be shipped."""
+
+    name: str
+    documents: tuple[Document, ...]
+    annotations: tuple[Annotation, ...]
+    tokens: Mapping[str, tuple[tuple[Span, ...], ...]]
+
+    @cached_property
+    def hash(self) -> str:
+        """Give a short hash of the texts' hashes and of every gold annotation."""
+        digest = hashlib.sha256()
+        for document, annotation in zip(self.documents, self.annotations, strict=True):
+            bare = msgspec.structs.replace(annotation, author="")
+            digest.update(document.sha256.encode() + msgspec.json.encode(bare))
+        return digest.hexdigest()[:12]
+
+
+def sentence_tokens(text: str) -> tuple[tuple[Span, ...], ...]:
+    """Cut a text into sentences of tokens.
+
+    Args:
+        text: any text.
+    """
+    tokens = tokenize(text)
+    rows = (tuple(token for token in tokens if part.holds(token)) for part in sentences(text))
+    return tuple(row for row in rows if row)
+
+
+def release_folder() -> Path:
+    """Find the released splits: in the installed package, or in the checkout it is run from."""
+    packaged = _PACKAGE / "data" / "splits"
+    return packaged if packaged.is_dir() else _PACKAGE.parent / "splits"
+
+
+def wire_recipes() -> list[WireRecipe]:
+    """Read how the wire documents are cut out of their files."""
+    packaged = _PACKAGE / "data" / "wire.jsonl"
+    path = packaged if packaged.is_file() else _PACKAGE.parent / "annotations" / "documents" / "wire.jsonl"
+    return jsonl.read_list(path, WireRecipe)
+
+
+def load_gold(split: str, folder: Path | None = None) -> GoldSet:
+    """Read a released split with its gold.
+
+    Args:
+        split: train, validation, test or wire.
+        folder: the released splits; those of this installation by default.
+
+    Raises:
+        KhabarError: split-unknown, file-missing.
+    """
+    if split not in SPLITS:
+        raise KhabarError(
+            Issue(
+                code="split-unknown",
+                where=f"split {split!r}",
+                found="no such split",
+                expected=", ".join(SPLITS),
+                fix=f"Name one of them.{nearest(split, SPLITS)}",
+            )
+        )
+    config, name = ("wire", "test") if split == "wire" else ("documents", split)
+    rows = _read_rows((folder or release_folder()) / config, name)
+    return GoldSet(
+        name=split,
+        documents=tuple(
+            msgspec.convert({key: row[key] for key in Document.__struct_fields__ if key in row}, Document)
+            for row in rows
+        ),
+        annotations=tuple(_annotation(row) for row in rows),
+        tokens={row["doc_id"]: _row_tokens(row) for row in rows},
+    )
+
+
+def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    paths = sorted(folder.glob(f"{split}-*.parquet"))
+    if not paths:
+        raise KhabarError(
+            Issue(
+                code="file-missing",
+                where=str(folder),
+                found=f"no {split}-*.parquet",
+                expected="the released splits",
+                fix="Install the wheel again, or run make splits in a checkout.",
+            )
+        )
+    rows: list[dict[str, Any]] = [row for path in paths for row in pq.read_table(path).to_pylist()]
+    return rows
+
+
+def _annotation(row: Mapping[str, Any]) -> Annotation:
+    record = {key: row[key] for key in ("doc_id", "sha256", "mentions", "events", "links")}
+    return msgspec.convert({**record, "author": "gold"}, Annotation, strict=True)
+
+
+def _row_tokens(row: Mapping[str, Any]) -> tuple[tuple[Span, ...], ...]:
+    return tuple(
+        tuple(Span(start, end) for start, end in zip(part["starts"], part["ends"], strict=True))
+        for part in row["sentences"]
+    )
+
+
+def index(documents: Sequence[Document]) -> dict[str, Document]:
+    """Index documents by their id.
+
+    Args:
+        documents: none twice.
+    """
+    return {document.doc_id: document for document in documents}

@@ -1,0 +1,91 @@
+"""What can be wrong with an input, said so that it can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+CODES: dict[str, str] = {
+    "file-missing": "a file that is needed is not there",
+    "file-empty": "a file has no records",
+    "broken-utf8": "a file is not UTF-8",
+    "broken-json": "a line or a file is not JSON",
+    "wrong-shape": "a record has a missing, unknown or wrongly typed field",
+    "document-duplicate": "a document occurs twice",
+    "document-missing": "a document has no annotation",
+    "document-unknown": "an annotation of a document that is not in the set",
+    "document-hash": "a text is not the one that was annotated",
+    "document-newline": "a text has a carriage return",
+    "span-outside": "a span ends past the end of its text",
+    "span-empty": "a span has start ≥ end, or a negative start",
+    "span-text": "the text of a span is not what the record says",
+    "span-crossing": "two mentions overlap and neither holds the other",
+    "span-duplicate": "two items of one layer have the same span and type",
+    "id-duplicate": "an id is used twice in a document",
+    "label-unknown": "a type, role, attribute value or link type that the ontology does not have",
+    "role-not-allowed": "a role that this event type does not take",
+    "filler-not-allowed": "an entity type that may not fill this role",
+    "argument-dangling": "an argument points at no mention of its document",
+    "link-dangling": "a link points at no event of its document",
+    "relation-unlabelled": "a relation of a Label Studio export has no label",
+    "relation-forbidden": "a relation between regions that no role and no link may join",
+    "account-foreign": "an annotation was saved or changed under another account",
+    "account-unknown": "an account that is not an annotator of the project",
+    "annotation-duplicate": "an account has two annotations of one document",
+    "annotation-missing": "an annotation is missing from an export",
+    "region-shape": "a region of a Label Studio export cannot be read",
+    "server-lost": "Label Studio does not answer",
+    "server-refused": "Label Studio refused the token",
+    "server-answer": "Label Studio answered with an error",
+    "project-changed": "a project in Label Studio has another configuration or other texts",
+    "quote-missing": "a quote does not stand in its sentence",
+    "quote-ambiguous": "a quote stands more than once in its sentence",
+    "tokens-differ": "tokens of a prediction are not those of the gold",
+    "tag-unknown": "a tag that is not IOB2 over the ontology's types",
+    "tag-invalid": "an I- tag that no B- or I- tag of its type precedes",
+    "source-missing": "a wire article's file is not in the folder",
+    "source-differs": "a wire article's text is not the one that was annotated",
+    "decision-missing": "a difference between annotators has no decision",
+    "decision-stale": "a decision about an item that no annotator has",
+    "split-unknown": "a split or configuration that does not exist",
+    "usage": "the call's arguments do not fit",
+    "package-missing": "an optional package is not installed",
+}
+
+
+class Issue(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong: where it is, what was found, what was expected, what to do."""
+
+    code: str
+    where: str
+    found: str
+    expected: str
+    fix: str
+    doc_id: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code not in CODES:
+            raise ValueError(f"unknown error code {self.code!r}")
+
+    @property
+    def message(self) -> str:
+        """Say it in one line."""
+        return f"{self.where}: [{self.code}] found {self.found}; expected {self.expected}. {self.fix}"
+
+
+class KhabarError(Exception):
+    """Raised with every issue that stopped the work; nothing was written.
+
+    Args:
+        issues: one issue or several.
+    """
+
+    def __init__(self, issues: Issue | Iterable[Issue]) -> None:
+        self.issues: tuple[Issue, ...] = (issues,) if isinstance(issues, Issue) else tuple(issues)
+        super().__init__("\n".join(issue.message for issue in self.issues))
+
+    @property
+    def code(self) -> str:
+        """Give the code of the first issue."""
+        return self.issues[0].code

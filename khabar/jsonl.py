@@ -1,0 +1,189 @@
+"""Strict JSON lines: whatever is wrong is said with file, line and path in the record."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from khabar.errors import Issue, KhabarError
+
+Record = TypeVar("Record")
+
+
+def read_text(path: Path) -> str:
+    """Read a file as UTF-8 without newline translation.
+
+    Args:
+        path: the file.
+
+    Raises:
+        KhabarError: file-missing, broken-utf8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise KhabarError(
+            Issue(
+                code="file-missing",
+                where=str(path),
+                found="no such file",
+                expected="a readable file",
+                fix="Check the path.",
+            )
+        ) from error
+    except UnicodeDecodeError as error:
+        raise KhabarError(
+            Issue(
+                code="broken-utf8",
+                where=f"{path}, byte {error.start}",
+                found=f"byte 0x{error.object[error.start]:02x}",
+                expected="UTF-8",
+                fix="Save the file as UTF-8.",
+            )
+        ) from error
+
+
+def decode(data: str | bytes, kind: type[Record], *, where: str) -> Record:
+    """Decode one JSON record into a type.
+
+    Args:
+        data: the JSON.
+        kind: the type to build.
+        where: what to call the place in an error.
+
+    Raises:
+        KhabarError: broken-json, wrong-shape.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        raise KhabarError(
+            Issue(
+                code="wrong-shape",
+                where=f"{where}, {path.strip('`') or '$'}",
+                found=message,
+                expected=f"a record of type {getattr(kind, '__name__', kind)}",
+                fix="Mend the field; the record types are in khabar/types.py.",
+            )
+        ) from error
+    except msgspec.DecodeError as error:
+        raise KhabarError(
+            Issue(
+                code="broken-json",
+                where=where,
+                found=str(error),
+                expected="one JSON value",
+                fix="Mend or remove it.",
+            )
+        ) from error
+
+
+def read_records(path: Path, kind: type[Record]) -> Iterator[tuple[int, Record]]:
+    """Yield each record of a JSON lines file with its line number, from 1.
+
+    Args:
+        path: the file; blank lines are passed over.
+        kind: the type of a record.
+
+    Raises:
+        KhabarError: file-missing, broken-utf8, broken-json, wrong-shape, file-empty.
+    """
+    empty = True
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.strip():
+            empty = False
+            yield number, decode(line, kind, where=f"{path}:{number}")
+    if empty:
+        raise KhabarError(
+            Issue(
+                code="file-empty",
+                where=str(path),
+                found="no record",
+                expected="at least one JSON line",
+                fix="Check that the file was written to its end.",
+            )
+        )
+
+
+def read_list(path: Path, kind: type[Record]) -> list[Record]:
+    """Read all records of a JSON lines file.
+
+    Args:
+        path: the file.
+        kind: the type of a record.
+
+    Raises:
+        KhabarError: as `read_records`.
+    """
+    return [record for _, record in read_records(path, kind)]
+
+
+def read_json(path: Path, kind: type[Record]) -> Record:
+    """Read a file that holds one JSON value.
+
+    Args:
+        path: the file.
+        kind: the type to build.
+
+    Raises:
+        KhabarError: file-missing, broken-utf8, file-empty, broken-json, wrong-shape.
+    """
+    data = read_text(path)
+    if not data.strip():
+        raise KhabarError(
+            Issue(
+                code="file-empty",
+                where=str(path),
+                found="an empty file",
+                expected="one JSON value",
+                fix="Write it again.",
+            )
+        )
+    return decode(data, kind, where=str(path))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all: to a temporary neighbour, then rename.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+        data: the content.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_records(path: Path, records: Iterable[Any]) -> None:
+    """Write records as JSON lines, whole or not at all.
+
+    Args:
+        path: the file.
+        records: structs or plain values.
+    """
+    write_bytes(path, b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON value, indented, whole or not at all.
+
+    Args:
+        path: the file.
+        value: a struct or plain value.
+    """
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")

@@ -1,0 +1,1 @@
+"""Label Studio: configuration and tasks out, exports in. Its oddities live here and nowhere else."""

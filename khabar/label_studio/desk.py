@@ -1,0 +1,385 @@
+"""Projects, tasks, submitted work and exports of a running Label Studio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+
+from khabar.errors import Issue, KhabarError
+from khabar.label_studio.config import labeling_config
+from khabar.label_studio.convert import Json, from_result, to_result, to_task
+from khabar.label_studio.server import lost
+from khabar.types import Annotation, Document
+from khabar.validate import check_annotation, check_documents
+
+if TYPE_CHECKING:
+    from label_studio_sdk import LabelStudio
+
+BATCH = 100
+# Copies of pre-annotations, one of them with an age in words that changes by the minute.
+DROPPED = ("prediction", "predictions")
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """A project as exported: its tasks, and whose the account numbers are."""
+
+    tasks: list[Json]
+    accounts: dict[str, str]
+
+
+def connect(url: str, token: str) -> LabelStudio:
+    """Open a client for one account.
+
+    Args:
+        url: the server's address.
+        token: the account's personal access token.
+
+    Raises:
+        KhabarError: package-missing, server-lost, server-refused.
+    """
+    try:
+        from label_studio_sdk import LabelStudio
+    except ImportError as error:
+        raise KhabarError(
+            Issue(
+                code="package-missing",
+                where="label_studio_sdk",
+                found="not installed",
+                expected="label-studio-sdk",
+                fix="Install the extra: pip install 'khabar[annotate]'.",
+            )
+        ) from error
+    with speaking(url):
+        client = LabelStudio(base_url=url, api_key=token, httpx_client=httpx.Client(timeout=120, trust_env=False))
+        client.users.whoami()
+    return client
+
+
+@contextmanager
+def speaking(url: str) -> Iterator[None]:
+    """Turn what can go wrong on the line into khabar's errors.
+
+    Args:
+        url: the server's address.
+
+    Raises:
+        KhabarError: server-lost, server-refused, server-answer.
+    """
+    from label_studio_sdk.core.api_error import ApiError
+
+    try:
+        yield
+    except httpx.TransportError as error:
+        raise KhabarError(lost(url, f"{type(error).__name__}: {error}")) from error
+    except (ApiError, httpx.HTTPStatusError) as error:
+        answer = getattr(error, "response", None)
+        status = int(getattr(error, "status_code", None) or getattr(answer, "status_code", 0) or 0)
+        raise KhabarError(_refusal(url, status, str(getattr(error, "body", error))[:300])) from error
+
+
+def _refusal(url: str, status: int, body: str) -> Issue:
+    if status in (401, 403):
+        return Issue(
+            code="server-refused",
+            where=url,
+            found=f"status {status}",
+            expected="a live token",
+            fix="Remove the account's token from khabar.json in the data folder; the next command makes a new one.",
+        )
+    return Issue(
+        code="server-answer",
+        where=url,
+        found=f"status {status}: {body}",
+        expected="success",
+        fix="Mend what it says and run the same command again; it goes on where it stopped.",
+    )
+
+
+def find_project(client: LabelStudio, title: str) -> Any | None:
+    """Find a project by its title.
+
+    Args:
+        client: any account's.
+        title: the exact title.
+
+    Raises:
+        KhabarError: project-changed, where two projects bear it.
+    """
+    with speaking(_url(client)):
+        found = [project for project in client.projects.list() if project.title == title]
+    if len(found) > 1:
+        raise KhabarError(
+            _changed(title, f"{len(found)} projects of that title", "one", "Delete or rename the others.")
+        )
+    return found[0] if found else None
+
+
+def open_project(
+    client: LabelStudio, title: str, documents: Sequence[Document], *, instruction: str = "", annotators: int = 2
+) -> int:
+    """Make a project hold exactly these documents; a second call changes nothing.
+
+    Args:
+        client: the manager's.
+        title: the project's title.
+        documents: with their texts; checked before anything is sent.
+        instruction: HTML of the guidelines for the instruction panel.
+        annotators: how many people get each task.
+
+    Returns:
+        The project's number.
+
+    Raises:
+        KhabarError: issues of the documents, or project-changed: other configuration or other texts.
+    """
+    issues = list(check_documents(documents))
+    if issues:
+        raise KhabarError(issues)
+    project = find_project(client, title)
+    with speaking(_url(client)):
+        if project is None:
+            project = client.projects.create(
+                title=title,
+                label_config=labeling_config(),
+                expert_instruction=instruction,
+                show_instruction=bool(instruction),
+                maximum_annotations=annotators,
+                show_skip_button=False,
+                enable_empty_annotation=True,
+            )
+        elif "".join((project.label_config or "").split()) != "".join(labeling_config().split()):
+            raise KhabarError(
+                _changed(title, "another labelling configuration", "the ontology's", "Open the work under a new title.")
+            )
+    _import_missing(client, project.id, title, documents)
+    return int(project.id)
+
+
+def _import_missing(client: LabelStudio, project: int, title: str, documents: Sequence[Document]) -> None:
+    there = {task["data"].get("doc_id"): task["data"].get("sha256") for task in list_tasks(client, project)}
+    changed = [document for document in documents if there.get(document.doc_id, document.sha256) != document.sha256]
+    if changed:
+        raise KhabarError(
+            _changed(
+                title,
+                f"another text of {document.doc_id}",
+                document.sha256[:12],
+                "A changed text is a new document: give it a new doc_id.",
+            )
+            for document in changed
+        )
+    missing = [document for document in documents if document.doc_id not in there]
+    for at in range(0, len(missing), BATCH):
+        with speaking(_url(client)):
+            client.projects.import_tasks(
+                id=project, request=[to_task(document) for document in missing[at : at + BATCH]]
+            )
+
+
+def _changed(title: str, found: str, expected: str, fix: str) -> Issue:
+    return Issue(code="project-changed", where=f"project {title!r}", found=found, expected=expected, fix=fix)
+
+
+def _url(client: LabelStudio) -> str:
+    return str(client._client_wrapper.get_base_url())
+
+
+def list_tasks(client: LabelStudio, project: int) -> list[Json]:
+    """List the tasks of a project with their data and annotations.
+
+    Args:
+        client: any account's.
+        project: the project's number.
+    """
+    with speaking(_url(client)):
+        return [task.model_dump() for task in client.tasks.list(project=project, fields="all", page_size=200)]
+
+
+def submit(
+    client: LabelStudio,
+    project: int,
+    annotations: Iterable[Annotation],
+    documents: Mapping[str, Document],
+    *,
+    tick: Callable[[str], None] = lambda _: None,
+) -> int:
+    """Save an annotator's work under the annotator's own account, where it is not there yet.
+
+    Args:
+        client: the annotator's.
+        project: the project's number.
+        annotations: valid; checked before anything is sent.
+        documents: by doc_id.
+        tick: called after each document with its id.
+
+    Returns:
+        How many were new.
+
+    Raises:
+        KhabarError: issues of the annotations; server errors. What was saved stays saved.
+    """
+    work = {annotation.doc_id: annotation for annotation in annotations}
+    issues = [issue for doc_id, item in work.items() for issue in check_annotation(item, documents.get(doc_id))]
+    if issues:
+        raise KhabarError(issues)
+    with speaking(_url(client)):
+        me = client.users.whoami().id
+    new = 0
+    for task in list_tasks(client, project):
+        doc_id = task["data"].get("doc_id")
+        mine = [item for item in task["annotations"] if _number(item["completed_by"]) == me]
+        if doc_id in work and not mine:
+            with speaking(_url(client)):
+                client.annotations.create(id=task["id"], result=to_result(work[doc_id], documents[doc_id].text))
+            new += 1
+            tick(doc_id)
+    return new
+
+
+def _number(account: Any) -> int:
+    return int(account["id"] if isinstance(account, Mapping) else account)
+
+
+def export(client: LabelStudio, project: int) -> Export:
+    """Export a project with everything in it.
+
+    Args:
+        client: the manager's.
+        project: the project's number.
+    """
+    with speaking(_url(client)):
+        tasks = client.projects.exports.as_json(project)
+        accounts = {str(user.id): str(user.email) for user in client.users.list()}
+    return Export(tasks=tasks, accounts=accounts)
+
+
+def of_annotator(exported: Export, email: str, *, keep_text: bool) -> list[Json]:
+    """Cut one annotator's part out of an export, as it is kept in the repository.
+
+    Args:
+        exported: the whole export.
+        email: the annotator's account.
+        keep_text: False for texts that may not be shipped: `text` is then dropped everywhere.
+
+    Returns:
+        Tasks in the order of their doc_id, verbatim but for the fields in `DROPPED` and other accounts' work.
+    """
+    kept: list[Json] = []
+    for task in sorted(exported.tasks, key=lambda item: str(item["data"].get("doc_id"))):
+        own = [
+            item for item in task["annotations"] if exported.accounts.get(str(_number(item["completed_by"]))) == email
+        ]
+        if own:
+            kept.append(_without({**task, "annotations": own}, (*DROPPED, *(() if keep_text else ("text",)))))
+    return kept
+
+
+def _without(value: Any, names: Sequence[str]) -> Any:
+    if isinstance(value, dict):
+        # The key of an actor or place is `text` too, but a list: it is the annotator's, and stays.
+        return {
+            key: _without(item, names)
+            for key, item in value.items()
+            if key not in names or (key == "text" and isinstance(item, list))
+        }
+    if isinstance(value, list):
+        return [_without(item, names) for item in value]
+    return value
+
+
+def read_export(
+    tasks: Iterable[Json], accounts: Mapping[str, str], documents: Mapping[str, Document], *, email: str, author: str
+) -> tuple[list[Annotation], list[Issue]]:
+    """Read one annotator's export, checking whose work it is and that it fits the texts.
+
+    Args:
+        tasks: the annotator's tasks, as kept.
+        accounts: account number to address, as exported with them.
+        documents: by doc_id.
+        email: the annotator's account.
+        author: the annotator's name.
+
+    Returns:
+        Annotations in the order of `documents`, and all issues: unknown, missing, repeated or
+        foreign work, unreadable regions, and breaches of the ontology.
+    """
+    found: dict[str, Annotation] = {}
+    issues: list[Issue] = []
+    for task in tasks:
+        doc_id = str(task.get("data", {}).get("doc_id"))
+        document = documents.get(doc_id)
+        if document is None:
+            issues.append(
+                _task_issue(
+                    "document-unknown",
+                    doc_id,
+                    "a task of an unknown document",
+                    "a doc_id of the corpus",
+                    "Remove the task or add its document.",
+                )
+            )
+            continue
+        if task["data"].get("sha256") != document.sha256 or (
+            "text" in task["data"] and document.text and task["data"]["text"] != document.text
+        ):
+            issues.append(
+                _task_issue(
+                    "document-hash",
+                    doc_id,
+                    "another text in the task",
+                    document.sha256[:12],
+                    "The work belongs to another version of the text.",
+                )
+            )
+            continue
+        items = [item for item in task.get("annotations", []) if not item.get("was_cancelled")]
+        issues += _check_accounts(doc_id, items, accounts, email)
+        if len(items) == 1:
+            annotation, problems = from_result(items[0]["result"], document, author=author)
+            issues += [*problems, *check_annotation(annotation, document)]
+            if doc_id in found:
+                issues.append(_task_issue("document-duplicate", doc_id, "two tasks", "one", "Delete one of them."))
+            found[doc_id] = annotation
+    return [found[doc_id] for doc_id in documents if doc_id in found], issues
+
+
+def _check_accounts(doc_id: str, items: Sequence[Json], accounts: Mapping[str, str], email: str) -> Iterator[Issue]:
+    if len(items) != 1:
+        code = "annotation-duplicate" if items else "annotation-missing"
+        yield _task_issue(code, doc_id, f"{len(items)} annotations of {email}", "one", "Keep the one that counts.")
+    for item in items:
+        author = accounts.get(str(_number(item["completed_by"])), "nobody known")
+        editor = item.get("updated_by")
+        changed_by = author if editor is None else accounts.get(str(_number(editor)), "nobody known")
+        if author != email:
+            yield _task_issue(
+                "account-foreign", doc_id, f"work of {author}", email, "Export it under its own annotator."
+            )
+        elif changed_by != author:
+            yield _task_issue(
+                "account-foreign",
+                doc_id,
+                f"work of {author}, changed by {changed_by}",
+                "changes by its author only",
+                "Bring back the author's version from an earlier export.",
+            )
+
+
+def _task_issue(code: str, doc_id: str, found: str, expected: str, fix: str) -> Issue:
+    return Issue(code=code, doc_id=doc_id, where=f"document {doc_id}", found=found, expected=expected, fix=fix)
+
+
+def same_work(one: Sequence[Annotation], two: Sequence[Annotation]) -> list[str]:
+    """List the documents whose annotations differ, ids, order and spelling of the texts included.
+
+    Args:
+        one: an author's annotations.
+        two: the same author's from another export.
+    """
+    left = {item.doc_id: item for item in one}
+    right = {item.doc_id: item for item in two}
+    return sorted(doc_id for doc_id in left.keys() | right.keys() if left.get(doc_id) != right.get(doc_id))
