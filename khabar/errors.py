@@ -49,6 +49,7 @@ CODES: dict[str, str] = {
     "decision-missing": "a difference between annotators has no decision",
     "decision-stale": "a decision about an item that no annotator has",
     "split-unknown": "a split or configuration that does not exist",
+    "derived-differs": "a derived file is not what its sources give",
     "usage": "the call's arguments do not fit",
     "package-missing": "an optional package is not installed",
 }

@@ -187,3 +187,57 @@ def write_json(path: Path, value: Any) -> None:
         value: a struct or plain value.
     """
     write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+
+
+def write_array(path: Path, values: Iterable[Any]) -> None:
+    """Write a JSON array with one value a line, whole or not at all.
+
+    Args:
+        path: the file.
+        values: structs or plain values.
+    """
+    write_bytes(path, b"[\n" + b",\n".join(msgspec.json.encode(value) for value in values) + b"\n]\n")
+
+
+def put_bytes(path: Path, data: bytes, *, check: bool) -> bool:
+    """Write a derived file, or check that the kept one is the same.
+
+    Args:
+        path: the file.
+        data: what it should hold.
+        check: compare only.
+
+    Returns:
+        Whether the kept file was the same.
+
+    Raises:
+        KhabarError: derived-differs, where it is checked and differs.
+    """
+    same = path.is_file() and path.read_bytes() == data
+    if not same and check:
+        raise KhabarError(
+            Issue(
+                code="derived-differs",
+                where=str(path),
+                found="other content" if path.is_file() else "no such file",
+                expected="what its sources give, byte for byte",
+                fix="Run make derived and look at the difference; never edit a derived file.",
+            )
+        )
+    if not same:
+        write_bytes(path, data)
+    return same
+
+
+def put_records(path: Path, records: Iterable[Any], *, check: bool) -> bool:
+    """Write derived JSON lines, or check that the kept ones are the same.
+
+    Args:
+        path: the file.
+        records: what it should hold.
+        check: compare only.
+
+    Raises:
+        KhabarError: derived-differs.
+    """
+    return put_bytes(path, b"".join(msgspec.json.encode(record) + b"\n" for record in records), check=check)

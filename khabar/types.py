@@ -128,3 +128,17 @@ def text_hash(text: str) -> str:
         text: the exact text, no normalisation.
     """
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def without_texts(annotation: Annotation) -> Annotation:
+    """Drop the quoted texts, which only repeat what the offsets say.
+
+    Args:
+        annotation: anybody's work.
+    """
+    replace = msgspec.structs.replace
+    return replace(
+        annotation,
+        mentions=tuple(replace(mention, text=None) for mention in annotation.mentions),
+        events=tuple(replace(event, text=None) for event in annotation.events),
+    )

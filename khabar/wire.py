@@ -15,12 +15,17 @@ SEPARATOR = "\n\n"
 
 
 class WireRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a wire document's text is cut out of its file: title first, then the body's paragraphs."""
+    """How a wire document's text is cut out of its file: title first, then the body's paragraphs.
+
+    `sentences` holds the offsets of its tokens, sentence by sentence, so that scores can be
+    computed by whoever has no articles.
+    """
 
     document: Document
     file: str
     ranges: tuple[tuple[int, int], ...]
     length: int
+    sentences: tuple[tuple[tuple[int, int], ...], ...]
 
 
 def build(recipes: Sequence[WireRecipe], folder: Path) -> tuple[list[Document], list[Issue]]:

@@ -13,7 +13,7 @@ from khabar.errors import Issue, KhabarError
 from khabar.label_studio.config import labeling_config
 from khabar.label_studio.convert import Json, from_result, to_result, to_task
 from khabar.label_studio.server import lost
-from khabar.types import Annotation, Document
+from khabar.types import Annotation, Document, without_texts
 from khabar.validate import check_annotation, check_documents
 
 if TYPE_CHECKING:
@@ -374,12 +374,12 @@ def _task_issue(code: str, doc_id: str, found: str, expected: str, fix: str) -> 
 
 
 def same_work(one: Sequence[Annotation], two: Sequence[Annotation]) -> list[str]:
-    """List the documents whose annotations differ, ids, order and spelling of the texts included.
+    """List the documents whose annotations differ, ids and order included, quoted texts not (wire keeps none).
 
     Args:
         one: an author's annotations.
         two: the same author's from another export.
     """
-    left = {item.doc_id: item for item in one}
-    right = {item.doc_id: item for item in two}
+    left = {item.doc_id: without_texts(item) for item in one}
+    right = {item.doc_id: without_texts(item) for item in two}
     return sorted(doc_id for doc_id in left.keys() | right.keys() if left.get(doc_id) != right.get(doc_id))

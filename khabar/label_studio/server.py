@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -231,7 +232,7 @@ def ensure_account(folder: Path, email: str) -> Account:
     if email not in state.accounts:
         state = save_state(folder, msgspec.structs.replace(state, accounts={**state.accounts, email: account}))
     try:
-        with _log_in(state, email, account.password) as session:
+        with closing(_log_in(state, email, account.password)) as session:
             account = Account(account.password, _new_token(session))
     except httpx.HTTPError as error:
         raise KhabarError(lost(state.url, str(error))) from error
@@ -263,13 +264,15 @@ def _log_in(state: State, email: str, password: str) -> httpx.Client:
     session = _session(state)
     if _post_form(session, "/user/login/", email, password):
         return session
-    # The form refuses: the account is new. Only an invitation opens the sign-up form.
-    with _log_in(state, MANAGER, state.accounts[MANAGER].password) if email != MANAGER else session as manager:
-        if email != MANAGER:
+    session.close()
+    # The form refuses a new account. Only an invitation opens the sign-up form.
+    if email != MANAGER:
+        with closing(_log_in(state, MANAGER, state.accounts[MANAGER].password)) as manager:
             invitation = manager.get("/api/invite").json()["invite_url"]
-            session = _session(state)
-            if _post_form(session, re.sub(r"^https?://[^/]+", "", invitation), email, password):
-                return session
+        session = _session(state)
+        if _post_form(session, re.sub(r"^https?://[^/]+", "", invitation), email, password):
+            return session
+        session.close()
     raise KhabarError(
         Issue(
             code="server-refused",

@@ -1,0 +1,264 @@
+"""The generated parts of the documents: tables and numbers between markers, never typed by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import yaml
+
+from khabar import __version__
+from khabar.agreement import ATTRIBUTES, Agreement
+from khabar.align import Losses
+from khabar.describe import Description
+from khabar.errors import CODES, Issue, KhabarError
+from khabar.evaluation import Result, Score
+from khabar.metrics import METRICS
+from khabar.ontology import EVERYWHERE, ontology
+from khabar.report import SIZES, figure, interval, markdown_table
+
+BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
+FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+SPLIT_NAMES = ("train", "validation", "test", "wire")
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the documents state as a number."""
+
+    descriptions: dict[str, Description]
+    losses: dict[str, Losses]
+    agreement: dict[str, Agreement]
+    results: dict[str, dict[str, Result]]
+    front: dict[str, Any]
+
+
+def fill(text: str, blocks: Mapping[str, str], *, where: str) -> str:
+    """Put generated text between its markers.
+
+    Args:
+        text: a document with `<!-- generated: name -->` … `<!-- end generated -->`.
+        blocks: what goes where.
+        where: the document's name, for an error.
+
+    Raises:
+        KhabarError: usage, where the document names a block that does not exist.
+    """
+
+    def put(match: re.Match[str]) -> str:
+        name = match.group(2)
+        if name not in blocks:
+            raise KhabarError(
+                Issue(
+                    code="usage",
+                    where=where,
+                    found=f"a generated block {name!r}",
+                    expected=", ".join(sorted(blocks)),
+                    fix="Correct the marker's name.",
+                )
+            )
+        return f"{match.group(1)}{blocks[name].rstrip()}\n{match.group(4)}"
+
+    return BLOCK.sub(put, text)
+
+
+def front_matter(text: str, front: Mapping[str, Any]) -> str:
+    """Replace the YAML at the head of the card.
+
+    Args:
+        text: the card.
+        front: what the head says.
+    """
+    head = f"---\n{yaml.safe_dump(dict(front), sort_keys=False, allow_unicode=True, width=200)}---\n"
+    return head + FRONT.sub("", text, count=1)
+
+
+def ontology_blocks() -> dict[str, str]:
+    """Write the tables that come from the ontology alone."""
+    labels = ontology()
+    everywhere = ", ".join(EVERYWHERE)
+    entity_rows = [(e.name, e.group, e.definition, "<br>".join((*e.en, *e.ar))) for e in labels.entities]
+    event_rows = [(e.name, e.definition, ", ".join(e.roles), "<br>".join((*e.en, *e.ar))) for e in labels.events]
+    role_rows = [
+        (role.name, role.definition, ", ".join("any actor type" if name == "actor" else name for name in role.fillers))
+        for role in labels.roles
+    ]
+    crosswalk = [(e.name, "<br>".join(e.acled), ", ".join(e.plover)) for e in labels.events]
+    return {
+        "entities": _text_table(("type", "group", "definition", "examples"), entity_rows),
+        "events": _text_table(("type", "definition", f"roles besides {everywhere}", "examples"), event_rows),
+        "roles": _text_table(("role", "what", "may be filled by"), role_rows),
+        "attributes": _text_table(
+            ("attribute", "of", "values (the first is the default)", "definition"),
+            [(a.name, a.of, ", ".join(a.values), a.definition) for a in labels.attributes],
+        ),
+        "links": _text_table(("link", "definition"), [(link.name, link.definition) for link in labels.links]),
+        "crosswalk": _text_table(
+            (
+                "type",
+                f"{labels.crosswalks['acled'].name} ({labels.crosswalks['acled'].version})",
+                f"{labels.crosswalks['plover'].name} ({labels.crosswalks['plover'].version})",
+            ),
+            crosswalk,
+        ),
+        "metrics": _text_table(
+            ("metric", "section", "what an item is"), [(m.name, m.section, m.summary) for m in METRICS]
+        ),
+        "codes": _text_table(("code", "what is wrong"), list(CODES.items())),
+    }
+
+
+def _text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *lines]) + "\n"
+
+
+def fact_blocks(facts: Facts) -> dict[str, str]:
+    """Write the tables and sentences that state what is in the data and what was measured.
+
+    Args:
+        facts: everything counted and scored.
+    """
+    parts: dict[str, Callable[[Facts], str]] = {
+        "sizes": _sizes,
+        "summary": _summary,
+        "entity-counts": lambda f: _counts(f, "entity_types"),
+        "event-counts": lambda f: _counts(f, "event_types"),
+        "role-counts": lambda f: _counts(f, "roles"),
+        "genre-counts": lambda f: _named_counts(f, "genres"),
+        "theatre-counts": lambda f: _named_counts(f, "theatres"),
+        "attribute-counts": _attribute_counts,
+        "losses": _losses,
+        "agreement": _agreement,
+        "agreement-types": _agreement_types,
+        "agreement-attributes": _agreement_attributes,
+        "leaderboard": _leaderboard,
+        "version": lambda _: f"Version {__version__}, ontology {ontology().version} (`{ontology().hash}`).",
+    }
+    return {name: part(facts) for name, part in parts.items()}
+
+
+def _columns(facts: Facts) -> list[Description]:
+    return [facts.descriptions[name] for name in SPLIT_NAMES]
+
+
+def _sizes(facts: Facts) -> str:
+    columns = _columns(facts)
+    rows = [(name.replace("_", " "), *(f"{getattr(column, name):,}" for column in columns)) for name in SIZES]
+    return markdown_table(("", *SPLIT_NAMES), rows)
+
+
+def _summary(facts: Facts) -> str:
+    composed = _columns(facts)[:3]
+    wire = facts.descriptions["wire"]
+    total = {name: sum(getattr(column, name) for column in composed) for name in SIZES}
+    events = total["events"]
+    outside = sum(column.attributes["attribution"][value] for column in composed for value in ("attributed", "denied"))
+    return (
+        f"{total['documents']} composed documents ({total['arabic']} Arabic) from {total['storylines']} storylines with "
+        f"{total['mentions']:,} entity mentions, {events:,} events and {total['arguments']:,} arguments; "
+        f"{wire.documents} real articles ({wire.arabic} Arabic) as stand-off annotation with {wire.mentions:,} mentions, "
+        f"{wire.events:,} events and {wire.arguments:,} arguments. "
+        f"{100 * outside / events:.0f} % of the composed events are attributed to somebody or denied."
+    )
+
+
+def _counts(facts: Facts, field: str) -> str:
+    columns = _columns(facts)
+    names = getattr(columns[0], field)
+    rows = [(name, *(str(getattr(column, field)[name]) for column in columns)) for name in names]
+    return markdown_table(("", *SPLIT_NAMES), rows)
+
+
+def _named_counts(facts: Facts, field: str) -> str:
+    columns = _columns(facts)
+    names = sorted({name for column in columns for name in getattr(column, field)})
+    rows = [(name, *(str(getattr(column, field).get(name, 0)) for column in columns)) for name in names]
+    return markdown_table(("documents", *SPLIT_NAMES), rows)
+
+
+def _attribute_counts(facts: Facts) -> str:
+    columns = _columns(facts)
+    rows = [
+        (f"{attribute}: {value}", *(str(column.attributes[attribute][value]) for column in columns))
+        for attribute, values in columns[0].attributes.items()
+        for value in values
+    ]
+    return markdown_table(("", *SPLIT_NAMES), rows)
+
+
+def _losses(facts: Facts) -> str:
+    names = Losses.__struct_fields__
+    rows = [(layer, *(str(getattr(lost, name)) for name in names)) for layer, lost in facts.losses.items()]
+    return markdown_table(("layer", *(name.replace("_", " ") for name in names)), rows)
+
+
+def _score_cells(score: Score) -> tuple[str, str, str]:
+    return figure(score.f1), interval(score), str(score.gold)
+
+
+def _agreement(facts: Facts) -> str:
+    head = ["layer"]
+    columns: list[tuple[str, Mapping[str, Score]]] = []
+    for project, agreement in facts.agreement.items():
+        columns.append((project, {**agreement.layers, "links": agreement.links}))
+        columns += [(f"{project}, {language}", layers) for language, layers in agreement.per_language.items()]
+    for name, _ in columns:
+        head += [f"{name} F1", "95 %", "items"]
+    empty = ("–", "", "")
+    rows = [
+        (
+            metric,
+            *(cell for _, layers in columns for cell in (_score_cells(layers[metric]) if metric in layers else empty)),
+        )
+        for metric in columns[0][1]
+    ]
+    return markdown_table(head, rows)
+
+
+def _agreement_types(facts: Facts) -> str:
+    rows = []
+    for metric in ("actors", "fillers", "triggers.classified", "arguments.attached.classified"):
+        tables = [agreement.per_type[metric] for agreement in facts.agreement.values()]
+        for name in sorted({name for table in tables for name in table}):
+            cells = [cell for table in tables for cell in _few(table.get(name))]
+            rows.append((f"{metric}: {name}", *cells))
+    head = [cell for project in facts.agreement for cell in (f"{project} F1", "items")]
+    return markdown_table(("", *head), rows)
+
+
+def _few(score: Score | None) -> tuple[str, str]:
+    if score is None:
+        return "–", "0"
+    return (figure(score.f1) if score.gold >= 5 else "too few"), str(score.gold)
+
+
+def _agreement_attributes(facts: Facts) -> str:
+    rows = []
+    for name in ATTRIBUTES:
+        shares = [agreement.attributes.get(name) for agreement in facts.agreement.values()]
+        if any(shares):
+            cells = [cell for s in shares for cell in ((figure(s.value), str(s.items)) if s else ("–", "0"))]
+            rows.append((name, *cells))
+    head = [cell for project in facts.agreement for cell in (f"{project}: same", "items")]
+    return markdown_table(("attribute", *head), rows)
+
+
+def _leaderboard(facts: Facts) -> str:
+    names = ("actors", "fillers", "triggers.identified", "triggers.classified", "arguments.attached.classified")
+    rows = []
+    for split in ("test", "wire"):
+        for system, results in facts.results.items():
+            if split in results:
+                result = results[split]
+                cells = [_leader_cell(result, name) for name in names]
+                rows.append((split, system, *cells))
+    return markdown_table(("split", "system", *names), rows)
+
+
+def _leader_cell(result: Result, name: str) -> str:
+    score = result.scores.get(name)
+    if score is None:
+        return "not predicted"
+    return figure(score.f1) + (f" ({interval(score)})" if score.interval else "")

@@ -1,0 +1,117 @@
+"""Everything that is derived from the annotations: splits, card, and the documents' numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from khabar import docs, jsonl
+from khabar.agreement import Agreement, agree
+from khabar.describe import describe
+from khabar.evaluation import Result
+from khabar.label_studio.config import labeling_config
+from khabar.splits import File, build_files, front_matter, losses
+from khabar.workspace import PROJECTS, Workspace
+
+FILLED = ("README.md", "annotations/guidelines.md", "evaluation/PROTOCOL.md", "evaluation/LEADERBOARD.md")
+HUB: dict[str, Any] = {
+    "pretty_name": "khabar",
+    "license": "cc-by-4.0",
+    "language": ["en", "ar"],
+    "task_categories": ["token-classification"],
+    "task_ids": ["named-entity-recognition"],
+    "tags": ["event-extraction", "conflict", "attribution", "synthetic", "newspapers"],
+    "size_categories": ["n<1K"],
+    "annotations_creators": ["machine-generated"],
+    "language_creators": ["machine-generated", "found"],
+    "multilinguality": ["multilingual"],
+    "source_datasets": ["original"],
+}
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of the splits, and every fact that the documents state."""
+
+    files: tuple[File, ...]
+    facts: docs.Facts
+
+
+def measure_agreement(workspace: Workspace) -> dict[str, Agreement]:
+    """Measure the annotators' agreement on each project, as exported.
+
+    Args:
+        workspace: the corpus.
+    """
+    found = {}
+    for project in PROJECTS:
+        languages = {document.doc_id: document.lang for document in workspace.documents(project)}
+        one, two = (workspace.work(project, name) for name in workspace.annotators)
+        found[project] = agree(one, two, languages=languages)
+    return found
+
+
+def stored_results(folder: Path) -> dict[str, dict[str, Result]]:
+    """Read the kept results of every system: results/<split>.json in each folder.
+
+    Args:
+        folder: evaluation/baselines or evaluation/submissions.
+    """
+    systems: dict[str, dict[str, Result]] = {}
+    for path in sorted(folder.glob("*/results/*.json")):
+        systems.setdefault(path.parent.parent.name, {})[path.stem] = jsonl.read_json(path, Result)
+    return systems
+
+
+def collect(root: Path, workspace: Workspace) -> Release:
+    """Build the splits in memory and gather every number.
+
+    Args:
+        root: the checkout.
+        workspace: its annotations.
+    """
+    gold = workspace.gold_sets()
+    files = build_files(gold, workspace.recipes)
+    facts = docs.Facts(
+        descriptions={name: describe(gold_set) for name, gold_set in gold.items()},
+        losses=losses(gold),
+        agreement=measure_agreement(workspace),
+        results=stored_results(root / "evaluation" / "baselines"),
+        front={**HUB, **front_matter(files, workspace.recipes)},
+    )
+    return Release(files=tuple(files), facts=facts)
+
+
+def _blocks(release: Release) -> dict[str, str]:
+    return {**docs.ontology_blocks(), **docs.fact_blocks(release.facts)}
+
+
+def render_card(root: Path, release: Release) -> str:
+    """Write the card with its YAML and its numbers.
+
+    Args:
+        root: the checkout.
+        release: what was collected.
+    """
+    text = docs.fill(jsonl.read_text(root / "dataset_card.md"), _blocks(release), where="dataset_card.md")
+    return docs.front_matter(text, release.facts.front)
+
+
+def render_documents(root: Path, release: Release) -> dict[str, str]:
+    """Write every document with generated parts, by its path.
+
+    Args:
+        root: the checkout.
+        release: what was collected.
+    """
+    blocks = _blocks(release)
+    texts = {name: docs.fill(jsonl.read_text(root / name), blocks, where=name) for name in FILLED}
+    texts["dataset_card.md"] = render_card(root, release)
+    texts["annotations/label_studio/khabar.xml"] = labeling_config()
+    texts["annotations/agreement.json"] = _json(release.facts.agreement)
+    return texts
+
+
+def _json(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n"

@@ -1,0 +1,286 @@
+"""Results, descriptions and documents for people: terminal tables, Markdown, a page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from jinja2 import Environment, PackageLoader
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from khabar.describe import Description
+from khabar.evaluation import Result, Score
+from khabar.metrics import METRICS
+from khabar.ontology import ontology
+from khabar.types import Annotation, Document, Event, Mention
+
+SUMMARIES = {metric.name: metric.summary for metric in METRICS}
+
+
+def figure(value: float | None) -> str:
+    """Write a score with three decimals; a dash where it is undefined.
+
+    Args:
+        value: between 0 and 1.
+    """
+    return "–" if value is None else f"{value:.3f}"
+
+
+def interval(score: Score) -> str:
+    """Write the 95 % interval of a score.
+
+    Args:
+        score: with or without one.
+    """
+    return "" if score.interval is None else f"{score.interval[0]:.3f}–{score.interval[1]:.3f}"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a Markdown table; the first column is left, the others right.
+
+    Args:
+        head: the names of the columns.
+        rows: as many cells each.
+    """
+    rule = "|---|" + "---:|" * (len(head) - 1)
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    return "\n".join([f"| {' | '.join(head)} |", rule, *lines]) + "\n"
+
+
+def result_tables(result: Result, *, types: bool = False) -> RenderableType:
+    """Lay a result out for the terminal.
+
+    Args:
+        result: of `khabar.evaluate`.
+        types: whether each type gets a row.
+    """
+    parts: list[RenderableType] = [_score_table(result)]
+    if result.seqeval:
+        parts.append(_seqeval_table(result))
+    if types:
+        parts += [_type_table(name, scores) for name, scores in result.per_type.items() if len(scores) > 1]
+    parts.append(_coverage_line(result))
+    parts.append(Text(result.signature, style="dim"))
+    return Group(*parts)
+
+
+def _score_table(result: Result) -> Table:
+    title = f"{result.name or 'predictions'} on {result.split}: exact spans (micro)"
+    table = Table("metric", title=title, title_justify="left", caption_justify="left")
+    for name in ("P", "R", "F1", "95 %", "matched", "predicted", "gold"):
+        table.add_column(name, justify="right")
+    for name, score in result.scores.items():
+        counts = (str(score.matched), str(score.predicted), str(score.gold))
+        table.add_row(name, figure(score.precision), figure(score.recall), figure(score.f1), interval(score), *counts)
+    return table
+
+
+def _seqeval_table(result: Result) -> Table:
+    table = Table("layer", title="seqeval, strict IOB2 over khabar's tokens", title_justify="left")
+    for name in ("micro P", "micro R", "micro F1", "macro F1", "weighted F1"):
+        table.add_column(name, justify="right")
+    for layer, score in result.seqeval.items():
+        if score.reason:
+            table.add_row(layer, score.reason)
+            continue
+        micro = [figure(score.micro[key]) for key in ("precision", "recall", "f1")]
+        table.add_row(layer, *micro, figure(score.macro["f1"]), figure(score.weighted["f1"]))
+    return table
+
+
+def _type_table(name: str, scores: Mapping[str, Score]) -> Table:
+    table = Table(name, title=SUMMARIES.get(name, name), title_justify="left")
+    for column in ("P", "R", "F1", "gold"):
+        table.add_column(column, justify="right")
+    for group, score in scores.items():
+        table.add_row(group, figure(score.precision), figure(score.recall), figure(score.f1), str(score.gold))
+    return table
+
+
+def _coverage_line(result: Result) -> Text:
+    coverage = result.coverage
+    line = f"{coverage.predicted} of {coverage.documents} documents predicted"
+    if coverage.missing:
+        line += f"; missing, counted as empty: {', '.join(coverage.missing)}"
+    return Text(line, style="bold red" if coverage.missing else "")
+
+
+def result_markdown(result: Result) -> str:
+    """Write a result as Markdown.
+
+    Args:
+        result: of `khabar.evaluate`.
+    """
+    head = ("metric", "P", "R", "F1", "95 %", "gold")
+    rows = [
+        (name, figure(s.precision), figure(s.recall), figure(s.f1), interval(s), str(s.gold))
+        for name, s in result.scores.items()
+    ]
+    return markdown_table(head, rows) + f"\n`{result.signature}`\n"
+
+
+def description_table(descriptions: Sequence[Description]) -> RenderableType:
+    """Lay out what the splits hold.
+
+    Args:
+        descriptions: one a split.
+    """
+    tables = [_grid("", descriptions, _sizes(descriptions))]
+    for title, field in (("entity types", "entity_types"), ("event types", "event_types"), ("roles", "roles")):
+        counts = [getattr(description, field) for description in descriptions]
+        tables.append(_grid(title, descriptions, {name: [count[name] for count in counts] for name in counts[0]}))
+    return Group(*tables)
+
+
+SIZES = (
+    "documents",
+    "arabic",
+    "storylines",
+    "without_events",
+    "sentences",
+    "tokens",
+    "mentions",
+    "events",
+    "arguments",
+    "links",
+)
+
+
+def _sizes(descriptions: Sequence[Description]) -> dict[str, list[int]]:
+    return {name: [int(getattr(description, name)) for description in descriptions] for name in SIZES}
+
+
+def _grid(title: str, descriptions: Sequence[Description], rows: Mapping[str, Sequence[int]]) -> Table:
+    table = Table(title or "split", title=title or None, title_justify="left")
+    for description in descriptions:
+        table.add_column(description.name, justify="right")
+    table.add_column("all", justify="right")
+    for name, values in rows.items():
+        table.add_row(name.replace("_", " "), *(str(value) for value in values), str(sum(values)))
+    return table
+
+
+def _colors() -> dict[str, str]:
+    from khabar.label_studio.config import FAMILY_COLORS
+
+    labels = ontology()
+    return {
+        **{entity.name: entity.color for entity in labels.entities},
+        **{event.name: FAMILY_COLORS[event.family] for event in labels.events},
+    }
+
+
+def show_terminal(document: Document, annotation: Annotation) -> RenderableType:
+    """Lay a document out in the terminal: spans in colour, then its events.
+
+    Args:
+        document: with its text.
+        annotation: anybody's work on it.
+    """
+    colors = _colors()
+    text = Text(document.text)
+    for mention in sorted(annotation.mentions, key=lambda item: -len(item.span)):
+        text.stylize(f"underline {colors[mention.type]}", mention.start, mention.end)
+    for event in annotation.events:
+        text.stylize(f"bold reverse {colors[event.type]}", event.start, event.end)
+    head = Text(
+        f"{document.doc_id} · {document.outlet} · {document.genre} · {document.date} · {document.lang}\n", style="dim"
+    )
+    return Group(head, text, Text(), _event_table(document, annotation), _legend(annotation, colors))
+
+
+def _event_table(document: Document, annotation: Annotation) -> Table:
+    table = Table("event", "type", "stands", "arguments")
+    mentions = {mention.id: mention for mention in annotation.mentions}
+    for event in annotation.events:
+        fillers = ((argument.role, mentions[argument.mention]) for argument in event.arguments)
+        arguments = "; ".join(f"{role}: {document.text[item.start : item.end]}" for role, item in fillers)
+        table.add_row(document.text[event.start : event.end], event.type, stance(event), arguments)
+    return table
+
+
+def stance(event: Event) -> str:
+    """Say in words how the report stands to an event.
+
+    Args:
+        event: any event.
+    """
+    marks = [event.attribution, event.actuality]
+    return ", ".join(
+        [*marks, *(["did not happen"] if event.polarity == "negative" else []), *(["loaded"] if event.loaded else [])]
+    )
+
+
+def _legend(annotation: Annotation, colors: Mapping[str, str]) -> Text:
+    legend = Text("\n")
+    for name in dict.fromkeys(mention.type for mention in annotation.mentions):
+        legend.append(f" {name} ", style=f"underline {colors[name]}")
+    return legend
+
+
+def show_page(document: Document, annotation: Annotation) -> str:
+    """Write a document as one self-contained page: spans in colour, nested ones inside, events beside it.
+
+    Args:
+        document: with its text.
+        annotation: anybody's work on it.
+    """
+    environment = Environment(loader=PackageLoader("khabar", "templates"), autoescape=True)
+    mentions = {mention.id: mention for mention in annotation.mentions}
+    events = [
+        {
+            "trigger": document.text[event.start : event.end],
+            "type": event.type,
+            "stance": stance(event),
+            "arguments": [
+                (argument.role, document.text[mentions[argument.mention].start : mentions[argument.mention].end])
+                for argument in event.arguments
+            ],
+        }
+        for event in annotation.events
+    ]
+    colors = _colors()
+    types = dict.fromkeys(item.type for item in annotation.items)
+    return environment.get_template("show.html").render(
+        document=document,
+        direction="rtl" if document.lang == "ar" else "ltr",
+        paragraphs=marked_paragraphs(document.text, annotation.items, colors),
+        events=events,
+        legend=[(name, colors[name]) for name in types],
+    )
+
+
+def marked_paragraphs(text: str, items: Sequence[Mention | Event], colors: Mapping[str, str]) -> list[str]:
+    """Write each paragraph as HTML with a mark around every span; crossing spans are cut at the boundary.
+
+    Args:
+        text: the document's text.
+        items: mentions and events in any order.
+        colors: by type.
+    """
+    cuts = sorted({0, len(text), *(item.start for item in items), *(item.end for item in items)})
+    pieces: list[str] = []
+    open_items: list[Mention | Event] = []
+    for start, end in pairwise(cuts):
+        inside = sorted((item for item in items if item.start <= start and item.end >= end), key=_nesting)
+        while open_items != inside[: len(open_items)]:
+            open_items.pop()
+            pieces.append("</mark>")
+        for item in inside[len(open_items) :]:
+            pieces.append(_mark(item, colors))
+            open_items.append(item)
+        pieces.append(html.escape(text[start:end]))
+    pieces += ["</mark>"] * len(open_items)
+    return [part for part in "".join(pieces).split("\n") if part.strip()]
+
+
+def _nesting(item: Mention | Event) -> tuple[int, int, bool, str]:
+    return item.start, -item.end, isinstance(item, Event), item.id
+
+
+def _mark(item: Mention | Event, colors: Mapping[str, str]) -> str:
+    kind = "event" if isinstance(item, Event) else "mention"
+    return f'<mark class="{kind}" style="--c:{colors[item.type]}" title="{html.escape(item.type)}">'

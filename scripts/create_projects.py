@@ -1,0 +1,31 @@
+"""Create the projects, bring in the documents, and save each annotator's stored work under its own account."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from khabar.label_studio import campaign
+from khabar.workspace import Workspace
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="the data folder of a running server")] = Path(".khabar/label_studio"),
+    annotations: Annotated[Path, typer.Option(help="the folder of documents and exports")] = Path("annotations"),
+    sources: Annotated[
+        Path | None, typer.Option(help="the wire articles; without them there is no wire project")
+    ] = None,
+    empty: Annotated[bool, typer.Option("--empty", help="bring in no work, only documents")] = False,
+) -> None:
+    """Create the projects; a second run changes nothing."""
+    workspace = Workspace(annotations, sources)
+    work = {
+        project: {name: workspace.work(project, name) for name in workspace.annotators}
+        for project in workspace.projects
+    }
+    for line in campaign.create_projects(data, workspace, work={} if empty else work):
+        typer.echo(line)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,35 @@
+"""Export every annotator's work from Label Studio; write it, or check that it equals what is kept."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from khabar.label_studio import campaign
+from khabar.workspace import Workspace
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="the data folder of a running server")] = Path(".khabar/label_studio"),
+    annotations: Annotated[Path, typer.Option(help="the folder of documents and exports")] = Path("annotations"),
+    sources: Annotated[
+        Path | None, typer.Option(help="the wire articles; without them the wire project is left out")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the exports into this folder")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="compare with annotations/exports; write nothing there")
+    ] = False,
+) -> None:
+    """Export from Label Studio."""
+    if check == bool(output):
+        raise typer.BadParameter("give either --output FOLDER or --check")
+    workspace = Workspace(annotations, sources)
+    lines = (
+        campaign.check_exports(data, workspace) if output is None else campaign.write_exports(data, workspace, output)
+    )
+    for line in lines:
+        typer.echo(line)
+
+
+if __name__ == "__main__":
+    typer.run(main)

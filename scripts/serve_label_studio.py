@@ -1,0 +1,32 @@
+"""Start or stop Label Studio on loopback, with its database in a folder of its own."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from khabar.label_studio import server
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="the data folder")] = Path(".khabar/label_studio"),
+    port: Annotated[int, typer.Option(help="0: the port of last time, or a free one")] = 0,
+    stop: Annotated[bool, typer.Option("--stop", help="end the server that was started in this folder")] = False,
+) -> None:
+    """Start Label Studio, or stop it; print where it is and how the manager logs in."""
+    if stop:
+        server.stop(data)
+        typer.echo(f"stopped: {data}")
+        return
+    with Console(stderr=True).status("starting Label Studio") as status:
+        state = server.start(
+            data, port=port, tick=lambda waited: status.update(f"starting Label Studio ({waited:.0f} s)")
+        )
+    server.ensure_account(data, server.MANAGER)
+    typer.echo(f"Label Studio: {state.url}")
+    typer.echo(f"accounts and passwords: {data / server.STATE} (readable by you only)")
+
+
+if __name__ == "__main__":
+    typer.run(main)
