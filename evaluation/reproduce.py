@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from khabar import jsonl
+from khabar.cli import run
 from khabar.evaluation import Result, evaluate
 from khabar.tagging import TOKEN_LAYERS
 
@@ -34,4 +35,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from khabar.errors import Issue, KhabarError
+from khabar.ontology import ontology
 from khabar.types import Annotation, Argument, Event, Link, Mention, Span
 
 Kind = Literal["mention", "event", "argument", "link", "attribute"]
@@ -85,10 +86,21 @@ def _items(annotation: Annotation) -> set[Item]:
         for argument in event.arguments:
             filler = spans[argument.mention]
             items.add(Item("argument", event.start, event.end, argument.role, (filler.start, filler.end)))
-    for link in annotation.links:
-        source, target = spans[link.source], spans[link.target]
-        items.add(Item("link", source.start, source.end, link.type, (target.start, target.end)))
+    items |= {link_item(link.type, spans[link.source], spans[link.target]) for link in annotation.links}
     return items
+
+
+def link_item(name: str, source: Span, target: Span) -> Item:
+    """Name a link by its triggers; a symmetric one always runs from the later to the earlier.
+
+    Args:
+        name: the link type.
+        source: the trigger it starts from.
+        target: the trigger it goes to.
+    """
+    if name in ontology().symmetric_links and source < target:
+        source, target = target, source
+    return Item("link", source.start, source.end, name, (target.start, target.end))
 
 
 def _attributes(annotation: Annotation) -> dict[Item, str]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from khabar.adjudicate import Item, link_item
 from khabar.evaluation import LAYERS, Score, make_score
 from khabar.metrics import METRICS, Counts, metric_names
 from khabar.metrics.declared import count_groups
@@ -126,6 +127,6 @@ def _links(pairs: Pairs) -> Score:
     return make_score(sum(counts, Counts()), f1_interval(counts))
 
 
-def _link_keys(annotation: Annotation) -> Counter[tuple[object, ...]]:
+def _link_keys(annotation: Annotation) -> Counter[Item]:
     spans = {event.id: event.span for event in annotation.events}
-    return Counter((link.type, spans[link.source], spans[link.target]) for link in annotation.links)
+    return Counter(link_item(link.type, spans[link.source], spans[link.target]) for link in annotation.links)

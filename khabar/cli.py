@@ -6,6 +6,7 @@ Exit codes: 0 all is well; 1 the input has issues (each is printed); 2 the call 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -32,9 +33,18 @@ GoldFolder = Annotated[Path | None, typer.Option(help="a release of the splits o
 
 
 def main() -> None:
-    """Run the command; issues are printed one a line and end with exit code 1."""
+    """Run the command `khabar`."""
+    run(app)
+
+
+def run(command: Callable[..., object]) -> None:
+    """Run a Typer command; issues are printed one a line and end with exit code 1.
+
+    Args:
+        command: a Typer app, or a function whose parameters are its options (the scripts').
+    """
     try:
-        app()
+        command() if isinstance(command, typer.Typer) else typer.run(command)
     except KhabarError as error:
         _print_issues(error.issues)
         sys.exit(1)

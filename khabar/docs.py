@@ -134,6 +134,7 @@ def fact_blocks(facts: Facts) -> dict[str, str]:
         "agreement-types": _agreement_types,
         "agreement-attributes": _agreement_attributes,
         "leaderboard": _leaderboard,
+        "readme-score": _readme_score,
         "version": lambda _: f"Version {__version__}, ontology {ontology().version} (`{ontology().hash}`).",
     }
     return {name: part(facts) for name, part in parts.items()}
@@ -262,3 +263,16 @@ def _leader_cell(result: Result, name: str) -> str:
     if score is None:
         return "not predicted"
     return figure(score.f1) + (f" ({interval(score)})" if score.interval else "")
+
+
+def _readme_score(facts: Facts) -> str:
+    result = facts.results.get("crf", {}).get("test")
+    if result is None:
+        return "(no stored result)\n"
+    lines = [
+        f"{name:24} P {score.precision:.3f}  R {score.recall:.3f}  F1 {score.f1:.3f}"
+        for name, score in result.scores.items()
+        if name == "actors" or name.startswith("triggers")
+    ]
+    signature = result.signature.replace("+".join(result.layers), "actors+triggers", 1)
+    return "```\n" + "\n".join([*lines, signature]) + "\n```\n"

@@ -121,6 +121,11 @@ class Ontology(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=Tru
         return tuple(link.name for link in self.links)
 
     @cached_property
+    def symmetric_links(self) -> frozenset[str]:
+        """Name the link types that have no direction."""
+        return frozenset(link.name for link in self.links if link.symmetric)
+
+    @cached_property
     def allowed_fillers(self) -> dict[str, frozenset[str]]:
         """Map each role to the entity types that may fill it."""
         groups = {"actor": self.actors, "filler": self.fillers}

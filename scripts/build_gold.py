@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from khabar import jsonl
+from khabar.cli import run
 from khabar.workspace import PROJECTS, Workspace
 
 
@@ -26,4 +27,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

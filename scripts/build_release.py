@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from khabar import jsonl
+from khabar.cli import run
 from khabar.release import collect, render_documents
 from khabar.workspace import Workspace
 
@@ -21,4 +22,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from khabar.cli import run
 from khabar.label_studio import campaign
 from khabar.workspace import Workspace
 
@@ -28,4 +29,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

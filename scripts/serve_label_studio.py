@@ -6,18 +6,27 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from khabar.cli import run
 from khabar.label_studio import server
 
 
 def main(
     data: Annotated[Path, typer.Option(help="the data folder")] = Path(".khabar/label_studio"),
     port: Annotated[int, typer.Option(help="0: the port of last time, or a free one")] = 0,
+    who: Annotated[bool, typer.Option("--who", help="print where to log in, and as whom")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="end the server that was started in this folder")] = False,
 ) -> None:
     """Start Label Studio, or stop it; print where it is and how the manager logs in."""
     if stop:
         server.stop(data)
         typer.echo(f"stopped: {data}")
+        return
+    if who:
+        state = server.load_state(data)
+        typer.echo(f"Label Studio is running: {state.url}")
+        for email, account in state.accounts.items():
+            typer.echo(f"  {email}  {account.password}")
+        typer.echo(f"stop it with: python scripts/serve_label_studio.py --data {data} --stop")
         return
     with Console(stderr=True).status("starting Label Studio") as status:
         state = server.start(
@@ -29,4 +38,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -14,6 +14,7 @@ import typer
 from rich.progress import track
 
 from khabar import jsonl
+from khabar.cli import run
 from khabar.tagging import TOKEN_LAYERS, Tagger, examples, predict, with_texts
 
 ARABIC = re.compile(r"[\u0600-\u06ff]")
@@ -90,4 +91,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from khabar import jsonl
+from khabar.cli import run
 from khabar.tagging import TOKEN_LAYERS, Example, Tagger, examples, predict, with_texts
 
 LONGEST = 8
@@ -71,4 +72,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

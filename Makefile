@@ -1,0 +1,99 @@
+# make demo · make test · and each step by name. Everything installs itself into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= .khabar/demo
+SOURCES ?= $(firstword $(wildcard sources ../sources ../shared/sources))
+WIRE := $(if $(SOURCES),--sources $(SOURCES))
+SPLITS := --split test $(if $(SOURCES),--split wire)
+export KHABAR_SOURCES := $(abspath $(SOURCES))
+.DEFAULT_GOAL := help
+.PHONY: help install demo test quick lint types splits gold derived serve projects export baselines reproduce wheel clean
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@echo "→ installing into $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+install: $(VENV)/installed ## make .venv with everything
+
+demo: $(VENV)/installed ## the whole way, from documents to the scoreboard (KEEP=1 leaves Label Studio running)
+	@rm -rf .khabar/predictions
+	@echo "→ 1/8 Label Studio"
+	@$(BIN)/python scripts/serve_label_studio.py --data $(DATA)
+	@$(MAKE) --no-print-directory demo-steps || { $(BIN)/python scripts/serve_label_studio.py --data $(DATA) --stop; exit 1; }
+ifeq ($(KEEP),1)
+	@$(BIN)/python scripts/serve_label_studio.py --data $(DATA) --who
+else
+	@$(BIN)/python scripts/serve_label_studio.py --data $(DATA) --stop
+endif
+
+.PHONY: demo-steps
+demo-steps:
+	@echo "→ 2/8 projects, documents, both annotators' work"
+	@$(BIN)/python scripts/create_projects.py --data $(DATA) $(WIRE)
+	@echo "→ 3/8 export, compared with the repository"
+	@$(BIN)/python scripts/export_annotations.py --data $(DATA) $(WIRE) --check
+	@echo "→ 4/8 gold and splits, rebuilt and compared byte for byte"
+	@$(BIN)/python scripts/build_gold.py --check
+	@$(BIN)/python scripts/build_splits.py --check
+	@echo "→ 5/8 load_dataset"
+	@$(BIN)/python scripts/load_splits.py
+	@echo "→ 6/8 training the baselines"
+	@$(BIN)/python evaluation/baselines/dictionary/predict.py --output .khabar/predictions/dictionary $(SPLITS) $(WIRE)
+	@$(BIN)/python evaluation/baselines/crf/predict.py --output .khabar/predictions/crf $(SPLITS) $(WIRE)
+	@echo "→ 7/8 scoring"
+	@$(BIN)/khabar evaluate .khabar/predictions/crf/test.jsonl --split test --layers actors,fillers,triggers
+	@echo "→ 8/8 scoreboard"
+	@$(BIN)/python scripts/scoreboard.py .khabar/predictions
+
+test: $(VENV)/installed ## every check: lint, types, tests
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "lint: clean"
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest
+
+quick: $(VENV)/installed ## the tests that take seconds
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/installed ## ruff, lint and format
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(VENV)/installed ## mypy, strict
+	@$(BIN)/mypy
+
+gold: $(VENV)/installed ## make the gold from exports and decisions
+	@$(BIN)/python scripts/build_gold.py $(WIRE)
+
+baselines: $(VENV)/installed ## predict and score the baselines again (needs the wire articles)
+	@for name in dictionary crf; do $(BIN)/python evaluation/baselines/$$name/predict.py --output evaluation/baselines/$$name/predictions --split validation $(SPLITS) $(WIRE); done
+	@$(BIN)/python evaluation/reproduce.py --write
+
+reproduce: $(VENV)/installed ## score every stored prediction again
+	@$(BIN)/python evaluation/reproduce.py
+
+splits: $(VENV)/installed ## make splits/
+	@$(BIN)/python scripts/build_splits.py
+
+derived: gold splits baselines ## everything that is derived, in order
+	@$(BIN)/python scripts/build_release.py
+	@$(BIN)/python scripts/build_splits.py
+
+serve: $(VENV)/installed ## Label Studio on loopback
+	@$(BIN)/python scripts/serve_label_studio.py
+
+projects: $(VENV)/installed ## projects, accounts and stored work in a running Label Studio
+	@$(BIN)/python scripts/create_projects.py $(WIRE)
+
+export: $(VENV)/installed ## every annotator's work from a running Label Studio
+	@$(BIN)/python scripts/export_annotations.py $(WIRE) --output annotations/exports
+
+wheel: $(VENV)/installed ## build the wheel into dist/
+	@$(BIN)/python -m build --wheel
+
+clean: ## remove what was made, but not .venv
+	@rm -rf .khabar dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
