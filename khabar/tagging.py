@@ -20,8 +20,9 @@ Tagger = Callable[[Words], Sequence[str]]
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A sentence: its words and their tags."""
+    """A sentence: its document, its words and their tags."""
 
+    doc_id: str
     words: tuple[str, ...]
     tags: tuple[str, ...]
 
@@ -38,7 +39,7 @@ def examples(gold: GoldSet, layer: str) -> list[Example]:
         sentences = gold.tokens[document.doc_id]
         for tokens, tags in zip(sentences, layer_tags(annotation, layer, sentences)[0], strict=True):
             words = tuple(document.text[token.start : token.end] for token in tokens)
-            found.append(Example(words, tuple(tags)))
+            found.append(Example(document.doc_id, words, tuple(tags)))
     return found
 
 
