@@ -1,3 +1,4 @@
+import itertools
 import unicodedata
 
 import pytest
@@ -36,7 +37,7 @@ TEXTS = st.one_of(st.lists(PIECES, max_size=40).map("".join), st.text(max_size=6
 @given(TEXTS)
 def test_tokens_hold_every_character_but_white_space_once(text: str) -> None:
     tokens = tokenize(text)
-    assert all(one.end <= two.start for one, two in zip(tokens, tokens[1:], strict=False))
+    assert all(one.end <= two.start for one, two in itertools.pairwise(tokens))
     covered = {at for token in tokens for at in range(token.start, token.end)}
     assert all((at in covered) or char.isspace() for at, char in enumerate(text))
     assert not any(text[at].isspace() for at in covered)
@@ -68,7 +69,7 @@ def test_tokenize(text: str, tokens: list[str]) -> None:
 @given(TEXTS)
 def test_sentences_hold_every_token_whole(text: str) -> None:
     parts = sentences(text)
-    assert all(one.end <= two.start for one, two in zip(parts, parts[1:], strict=False))
+    assert all(one.end <= two.start for one, two in itertools.pairwise(parts))
     for token in tokenize(text):
         if "\n" not in text[token.start : token.end]:
             assert sum(part.holds(token) for part in parts) == 1

@@ -50,7 +50,7 @@ def test_a_missing_file_and_a_folder_are_said_to_be_missing(tmp_path: Path) -> N
 
 def test_line_ends_are_not_translated(tmp_path: Path) -> None:
     path = tmp_path / "x.txt"
-    path.write_bytes("a\r\nb".encode())
+    path.write_bytes(b"a\r\nb")
     assert jsonl.read_text(path) == "a\r\nb"
 
 

@@ -1,0 +1,169 @@
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from khabar import jsonl
+from khabar.corpus import load_gold
+from khabar.types import Document
+from khabar.validate import check_annotation
+from khabar.workspace import PROJECTS, Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKSPACE = Workspace(ROOT / "annotations")
+RUN = 8
+COMPOSED = WORKSPACE.documents("composed")
+
+
+def shingles(text: str) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.casefold())
+    return {tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
+
+
+def test_the_seed_is_as_large_and_as_varied_as_was_asked() -> None:
+    assert len(COMPOSED) >= 24
+    assert len({document.storyline for document in COMPOSED}) >= 6
+    assert len({document.theatre for document in COMPOSED}) >= 2
+    assert len({document.genre for document in COMPOSED}) >= 5
+    assert sum(document.lang == "ar" for document in COMPOSED) >= 7
+    assert len(WORKSPACE.recipes) >= 8
+
+
+def test_every_document_has_two_annotators_and_gold() -> None:
+    for project in PROJECTS:
+        ids = [document.doc_id for document in WORKSPACE.documents(project)]
+        for annotator in WORKSPACE.annotators:
+            assert [item.doc_id for item in WORKSPACE.work(project, annotator)] == ids
+        assert [item.doc_id for item in WORKSPACE.stored_gold(project)] == ids
+
+
+def test_every_decision_has_a_reason_and_an_adjudicator() -> None:
+    for project in PROJECTS:
+        for decisions in WORKSPACE.decisions(project).values():
+            assert all(decision.reason.strip() and decision.adjudicator == "adjudicator-1" for decision in decisions)
+
+
+def test_annotators_say_what_they_are() -> None:
+    known = jsonl.read_json(ROOT / "annotations" / "annotators.json", dict[str, list[dict[str, object]]])
+    assert {item["kind"] for item in known["annotators"]} == {"language model"}
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test", "wire"])
+def test_gold_breaks_no_rule_of_the_ontology(split: str) -> None:
+    gold = load_gold(split)
+    issues = [
+        issue.message
+        for document, item in zip(gold.documents, gold.annotations, strict=True)
+        for issue in check_annotation(item, document)
+    ]
+    assert issues == []
+
+
+def test_splits_share_no_storyline_and_one_theatre_is_in_test_only() -> None:
+    homes: dict[str, set[str]] = {}
+    theatres: dict[str, set[str]] = {}
+    for split in ("train", "validation", "test"):
+        for document in load_gold(split).documents:
+            homes.setdefault(document.storyline, set()).add(split)
+            theatres.setdefault(document.theatre, set()).add(split)
+    assert all(len(splits) == 1 for splits in homes.values())
+    assert {"test"} in theatres.values()
+
+
+def test_documents_share_no_run_of_words_with_each_other() -> None:
+    seen: dict[tuple[str, ...], str] = {}
+    for document in COMPOSED:
+        for run in shingles(document.text):
+            assert seen.setdefault(run, document.doc_id) == document.doc_id, (
+                f"{document.doc_id} shares {' '.join(run)!r}"
+            )
+
+
+def test_no_two_documents_begin_alike() -> None:
+    openings = Counter(" ".join(document.text.split("\n\n")[1].split()[:3]).casefold() for document in COMPOSED)
+    assert openings.most_common(1)[0][1] == 1
+
+
+def test_texts_are_clean_unicode_with_line_feeds() -> None:
+    for document in COMPOSED:
+        assert not re.search(r"[\r\t\ufeff\ufffd]", document.text)
+        assert document.text == document.text.strip()
+        assert 80 <= len(document.text.split()) <= 1400
+
+
+def test_some_documents_hold_no_event() -> None:
+    assert any(not item.events for item in WORKSPACE.stored_gold("composed"))
+
+
+def test_storylines_and_documents_name_each_other() -> None:
+    known = {row["id"] for row in jsonl.read_list(ROOT / "annotations" / "registry" / "storylines.jsonl", dict)}
+    assert known == {document.storyline for document in COMPOSED}
+
+
+TEXT_SUFFIXES = {
+    ".py",
+    ".md",
+    ".json",
+    ".jsonl",
+    ".toml",
+    ".xml",
+    ".txt",
+    ".html",
+    ".yaml",
+    ".yml",
+    ".cff",
+    ".csv",
+    ".sh",
+    "",
+}
+
+
+def tracked() -> list[Path]:
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def strings(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in strings(item)]
+    return [text for item in value for text in strings(item)] if isinstance(value, list) else []
+
+
+def file_text(path: Path) -> str:
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return "\n".join(strings(pq.read_table(path).to_pylist()))
+    if path.suffix in TEXT_SUFFIXES:
+        return path.read_text(encoding="utf-8").replace("\\n", " ")
+    return ""
+
+
+def test_no_run_of_eight_words_of_an_article_stands_in_the_repository(sources: Path) -> None:
+    wire = {run for path in sources.glob("*.txt") for run in shingles(path.read_text(encoding="utf-8"))}
+    assert len(wire) > 10_000
+    leaks = {
+        str(path.relative_to(ROOT)): " ".join(next(iter(shared)))
+        for path in tracked()
+        if (shared := shingles(file_text(path)) & wire)
+    }
+    assert leaks == {}
+
+
+def test_the_check_for_shared_runs_would_find_one(sources: Path) -> None:
+    text = next(iter(sorted(sources.glob("*.txt")))).read_text(encoding="utf-8")
+    assert shingles("x " + " ".join(text.split()[50:80])) & shingles(text)
+
+
+def test_document_records_are_whole() -> None:
+    for document in COMPOSED:
+        empty = [name for name, value in msgspec.structs.asdict(document).items() if value == ""]
+        assert empty == []
+        assert isinstance(document, Document)
