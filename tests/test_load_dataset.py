@@ -1,7 +1,6 @@
 """splits/ as its users load it: `datasets.load_dataset`, in this interpreter and under older versions."""
 
 import hashlib
-import itertools
 import json
 import os
 import shutil
@@ -183,7 +182,7 @@ def test_tokens_are_slices_of_the_text(load: Loader, configuration: str) -> None
         offsets = list(zip(row["starts"], row["ends"], strict=True))
         assert row["tokens"] == [document["text"][start:end] for start, end in offsets], row["id"]
         assert all(0 <= start < end for start, end in offsets), row["id"]
-        assert all(one[1] <= two[0] for one, two in itertools.pairwise(offsets)), row["id"]
+        assert all(one[1] <= two[0] for one, two in pairwise(offsets)), row["id"]
         assert row["lang"] == document["lang"]
         sentences[row["doc_id"]].append({"starts": row["starts"], "ends": row["ends"]})
         assert row["id"] == f"{row['doc_id']}#{len(sentences[row['doc_id']])}"

@@ -1,0 +1,5 @@
+"""Run `python -m khabar`."""
+
+from khabar.cli import main
+
+main()
