@@ -48,7 +48,7 @@ demo-steps:
 	@$(BIN)/python evaluation/baselines/dictionary/predict.py --output .khabar/predictions/dictionary $(SPLITS) $(WIRE)
 	@$(BIN)/python evaluation/baselines/crf/predict.py --output .khabar/predictions/crf $(SPLITS) $(WIRE)
 	@echo "→ 7/8 scoring"
-	@$(BIN)/khabar evaluate .khabar/predictions/crf/test.jsonl --split test --layers actors,fillers,triggers
+	@$(BIN)/khabar evaluate .khabar/predictions/crf/test.jsonl --split test --layers actors,fillers,triggers --name crf
 	@echo "→ 8/8 scoreboard"
 	@$(BIN)/python scripts/scoreboard.py .khabar/predictions
 

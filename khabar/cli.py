@@ -86,6 +86,7 @@ def evaluate(
     split: Split = "test",
     layer: Layer = "",
     layers: Annotated[str, typer.Option(help="which layers the predictions speak of, with commas")] = "",
+    name: Annotated[str, typer.Option(help="what to call the system; the file's name by default")] = "",
     types: Annotated[bool, typer.Option("--types", help="a row for each type")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="write the result as JSON")] = None,
     gold_folder: GoldFolder = None,
@@ -102,7 +103,7 @@ def evaluate(
     gold = load_gold(split, gold_folder)
     if layer:
         column = read_columns(predictions, _known(layer, LAYERS[:3], "--layer"), gold)
-        result = score(gold=gold, pred=column.annotations, layers=(layer,), name=predictions.stem)
+        result = score(gold=gold, pred=column.annotations, layers=(layer,), name=name or predictions.stem)
         if column.orphans and not as_json:
             typer.echo(
                 f"{column.orphans} of {column.tags} tags are I- tags that continue nothing: strict IOB2 ignores them.",
@@ -110,13 +111,14 @@ def evaluate(
             )
     else:
         wanted = [_known(name, LAYERS, "--layers") for name in layers.split(",") if name] or list(LAYERS)
-        result = score(gold=gold, pred=read_predictions(predictions), layers=wanted, name=predictions.stem)
+        result = score(gold=gold, pred=read_predictions(predictions), layers=wanted, name=name or predictions.stem)
     if output:
         jsonl.write_json(output, result)
     if as_json:
         _print_json(result)
     else:
         _print(result_tables(result, types=types))
+        typer.echo(result.signature)
 
 
 def _known(name: str, choices: tuple[str, ...], option: str) -> str:

@@ -28,6 +28,7 @@ CODES: dict[str, str] = {
     "filler-not-allowed": "an entity type that may not fill this role",
     "argument-dangling": "an argument points at no mention of its document",
     "link-dangling": "a link points at no event of its document",
+    "registry-dangling": "a registry entry refers to one that does not exist",
     "relation-unlabelled": "a relation of a Label Studio export has no label",
     "relation-forbidden": "a relation between regions that no role and no link may join",
     "account-foreign": "an annotation was saved or changed under another account",

@@ -77,7 +77,10 @@ def collect(root: Path, workspace: Workspace) -> Release:
         descriptions={name: describe(gold_set) for name, gold_set in gold.items()},
         losses=losses(gold),
         agreement=measure_agreement(workspace),
-        results=stored_results(root / "evaluation" / "baselines"),
+        results={
+            **stored_results(root / "evaluation" / "baselines"),
+            **stored_results(root / "evaluation" / "submissions"),
+        },
         front={**HUB, **front_matter(files, workspace.recipes)},
     )
     return Release(files=tuple(files), facts=facts)

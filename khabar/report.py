@@ -63,7 +63,6 @@ def result_tables(result: Result, *, types: bool = False) -> RenderableType:
     if types:
         parts += [_type_table(name, scores) for name, scores in result.per_type.items() if len(scores) > 1]
     parts.append(_coverage_line(result))
-    parts.append(Text(result.signature, style="dim"))
     return Group(*parts)
 
 

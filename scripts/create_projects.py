@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from khabar.cli import run
 from khabar.label_studio import campaign
@@ -24,8 +26,13 @@ def main(
         project: {name: workspace.work(project, name) for name in workspace.annotators}
         for project in workspace.projects
     }
-    for line in campaign.create_projects(data, workspace, work={} if empty else work):
-        typer.echo(line)
+    total = sum(len(annotations) for mine in work.values() for annotations in mine.values())
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("saving annotations", total=total or None)
+        for line in campaign.create_projects(
+            data, workspace, work={} if empty else work, tick=lambda _: progress.advance(bar)
+        ):
+            typer.echo(line)
 
 
 if __name__ == "__main__":

@@ -98,11 +98,6 @@ def test_some_documents_hold_no_event() -> None:
     assert any(not item.events for item in WORKSPACE.stored_gold("composed"))
 
 
-def test_storylines_and_documents_name_each_other() -> None:
-    known = {row["id"] for row in jsonl.read_list(ROOT / "annotations" / "registry" / "storylines.jsonl", dict)}
-    assert known == {document.storyline for document in COMPOSED}
-
-
 TEXT_SUFFIXES = {
     ".py",
     ".md",

@@ -15,7 +15,7 @@ LEVELS = [
     {"align", "validate", "wire"},
     {"quotes", "metrics", "label_studio"},
     {"statistics"},
-    {"corpus"},
+    {"corpus", "registry"},
     {"predictions", "describe", "adjudicate"},
     {"evaluation", "tagging", "splits", "workspace"},
     {"agreement"},

@@ -6,7 +6,12 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from khabar.corpus import index, load_gold
+from khabar.types import Annotation
+from khabar.validate import check_annotation
 
 ROOT = Path(__file__).resolve().parent.parent
 TRACKED = [
@@ -118,3 +123,13 @@ def test_every_command_and_make_target_of_the_readme_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for script in re.findall(r"scripts/\w+\.py", README):
         assert (ROOT / script).is_file()
+
+
+def test_the_readmes_prediction_is_valid() -> None:
+    gold = load_gold("test")
+    text = re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0]
+    prediction = msgspec.json.decode(text, type=Annotation)
+    document = index(gold.documents)[prediction.doc_id]
+    assert list(check_annotation(prediction, document)) == []
+    shown = [document.text[item.start : item.end] for item in prediction.items]
+    assert shown == ["Gholmash", "toll"]

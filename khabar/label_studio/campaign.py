@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,11 @@ def project_title(project: str) -> str:
 
 
 def create_projects(
-    data: Path, workspace: Workspace, *, work: dict[str, dict[str, list[Annotation]]] | None = None
+    data: Path,
+    workspace: Workspace,
+    *,
+    work: dict[str, dict[str, list[Annotation]]] | None = None,
+    tick: Callable[[str], None] = lambda _: None,
 ) -> Iterator[str]:
     """Create the projects, their documents and accounts, and save work under its annotator's account.
 
@@ -34,6 +38,7 @@ def create_projects(
         data: the data folder of a running server.
         workspace: the corpus.
         work: annotations by project and annotator; what is there already stays.
+        tick: called after each saved annotation with its document's id.
 
     Yields:
         A line on each step.
@@ -47,7 +52,7 @@ def create_projects(
         for annotator in workspace.annotators:
             client = _client(data, server.annotator_email(annotator))
             mine = (work or {}).get(project, {}).get(annotator, [])
-            new = desk.submit(client, number, mine, {document.doc_id: document for document in documents})
+            new = desk.submit(client, number, mine, {document.doc_id: document for document in documents}, tick=tick)
             yield f"  {annotator}: {new} annotations saved, {len(mine) - new} were there"
 
 

@@ -113,6 +113,7 @@ def from_result(
             relations.append(item)
         else:
             reader.region(item)
+    reader.strays()
     arguments, links = reader.relations(relations)
     annotation = Annotation(
         doc_id=document.doc_id,
@@ -133,6 +134,7 @@ class _Reader:
         self.known = known
         self.issues: list[Issue] = []
         self.labelled: dict[str, Json] = {}
+        self.seen: set[str] = set()
         self.attributes: dict[str, dict[str, str]] = {}
 
     def issue(self, code: str, where: str, found: str, expected: str, fix: str) -> None:
@@ -143,6 +145,8 @@ class _Reader:
 
     def region(self, item: Json) -> None:
         region, kind = item.get("id"), item.get("type")
+        if kind == "labels":
+            self.seen.add(str(region))
         value = item.get("value")
         key = {"labels": "labels", "choices": "choices", "textarea": "text"}.get(str(kind))
         if not isinstance(region, str) or not isinstance(value, Mapping) or key is None:
@@ -197,6 +201,26 @@ class _Reader:
             )
         else:
             self.labelled[region] = item
+
+    def strays(self) -> None:
+        for region, values in self.attributes.items():
+            if region not in self.seen:
+                self.issue(
+                    "region-shape",
+                    f"region {region}",
+                    f"{', '.join(values)} of a region without a label",
+                    "a labelled region",
+                    "Label it in Label Studio, or remove it.",
+                )
+            for name in ("entity_loaded", "event_loaded"):
+                if values.get(name, "no") not in ("yes", "no"):
+                    self.issue(
+                        "label-unknown",
+                        f"region {region}",
+                        f"{name} {values[name]!r}",
+                        "yes or no",
+                        "The project has another configuration.",
+                    )
 
     def _text(self, value: Mapping[str, Any]) -> str | None:
         # What Label Studio calls text is the rendered selection: white space may be folded in it.

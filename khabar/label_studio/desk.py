@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from khabar.label_studio.config import labeling_config
 from khabar.label_studio.convert import Json, from_result, to_result, to_task
 from khabar.label_studio.server import lost
 from khabar.types import Annotation, Document, without_texts
-from khabar.validate import check_annotation, check_documents
+from khabar.validate import check_annotation, check_documents, check_set
 
 if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
@@ -160,7 +161,9 @@ def open_project(
 
 
 def _import_missing(client: LabelStudio, project: int, title: str, documents: Sequence[Document]) -> None:
-    there = {task["data"].get("doc_id"): task["data"].get("sha256") for task in list_tasks(client, project)}
+    tasks = list_tasks(client, project)
+    _check_tasks(title, tasks, documents)
+    there = {task["data"].get("doc_id"): task["data"].get("sha256") for task in tasks}
     changed = [document for document in documents if there.get(document.doc_id, document.sha256) != document.sha256]
     if changed:
         raise KhabarError(
@@ -178,6 +181,18 @@ def _import_missing(client: LabelStudio, project: int, title: str, documents: Se
             client.projects.import_tasks(
                 id=project, request=[to_task(document) for document in missing[at : at + BATCH]]
             )
+
+
+def _check_tasks(title: str, tasks: Sequence[Json], documents: Sequence[Document]) -> None:
+    counts = Counter(str(task["data"].get("doc_id")) for task in tasks)
+    wanted = {document.doc_id for document in documents}
+    issues = [
+        _changed(title, f"{count} tasks of {doc_id}", f"{int(doc_id in wanted)}", "Delete the rest in Label Studio.")
+        for doc_id, count in counts.items()
+        if count > (doc_id in wanted)
+    ]
+    if issues:
+        raise KhabarError(issues)
 
 
 def _changed(title: str, found: str, expected: str, fix: str) -> Issue:
@@ -220,16 +235,25 @@ def submit(
         How many were new.
 
     Raises:
-        KhabarError: issues of the annotations; server errors. What was saved stays saved.
+        KhabarError: issues of the annotations; project-changed, where a task is missing; server errors.
+            What was saved stays saved.
     """
-    work = {annotation.doc_id: annotation for annotation in annotations}
-    issues = [issue for doc_id, item in work.items() for issue in check_annotation(item, documents.get(doc_id))]
+    given = list(annotations)
+    work = {annotation.doc_id: annotation for annotation in given}
+    issues = list(check_set(given, documents, complete=False))
+    issues += [issue for doc_id, item in work.items() for issue in check_annotation(item, documents.get(doc_id))]
     if issues:
         raise KhabarError(issues)
     with speaking(_url(client)):
         me = client.users.whoami().id
+    tasks = list_tasks(client, project)
+    absent = sorted(work.keys() - {task["data"].get("doc_id") for task in tasks})
+    if absent:
+        raise KhabarError(
+            _changed(f"number {project}", f"no task of {', '.join(absent)}", "a task of each", "Import them first.")
+        )
     new = 0
-    for task in list_tasks(client, project):
+    for task in tasks:
         doc_id = task["data"].get("doc_id")
         mine = [item for item in task["annotations"] if _number(item["completed_by"]) == me]
         if doc_id in work and not mine:
@@ -274,7 +298,9 @@ def of_annotator(exported: Export, email: str, *, keep_text: bool) -> list[Json]
             item for item in task["annotations"] if exported.accounts.get(str(_number(item["completed_by"]))) == email
         ]
         if own:
-            kept.append(_without({**task, "annotations": own}, (*DROPPED, *(() if keep_text else ("text",)))))
+            drafts = [item for item in task.get("drafts", ()) if item.get("user") == email]
+            mine = {**task, "annotations": own, "drafts": drafts}
+            kept.append(_without(mine, (*DROPPED, *(() if keep_text else ("text",)))))
     return kept
 
 

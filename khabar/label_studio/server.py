@@ -207,12 +207,19 @@ def stop(folder: Path) -> None:
     try:
         os.kill(state.pid, signal.SIGTERM)
         for _ in range(100):
-            if os.waitpid(state.pid, os.WNOHANG)[0] or not answers(state.url):
+            if _ended(state):
                 break
             time.sleep(0.1)
-    except (ProcessLookupError, ChildProcessError):
+    except ProcessLookupError:
         pass
     save_state(folder, msgspec.structs.replace(state, pid=0))
+
+
+def _ended(state: State) -> bool:
+    try:
+        return os.waitpid(state.pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:  # it was started by another process
+        return not answers(state.url)
 
 
 def ensure_account(folder: Path, email: str) -> Account:
