@@ -492,7 +492,9 @@ def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return request.param, outcome(python, folder)
+    found = outcome(python, folder)
+    shutil.rmtree(folder / "venv")
+    return request.param, found
 
 
 @pytest.mark.slow

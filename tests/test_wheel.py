@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -73,7 +73,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     folder = tmp_path_factory.mktemp("installed")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
     call([sys.executable, "-m", "venv", folder / "venv"], env=environment)
@@ -81,7 +81,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     options = ["--quiet", "--constraint", ROOT / "constraints.txt"]
     call([python, "-m", "pip", "install", *options, wheel], cwd=folder, env=environment)
     site = call([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], env=environment)
-    return Installed(wheel=wheel, bin=python.parent, site=Path(site.stdout.strip()))
+    yield Installed(wheel=wheel, bin=python.parent, site=Path(site.stdout.strip()))
+    shutil.rmtree(folder / "venv")
 
 
 @pytest.fixture
