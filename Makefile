@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= .khabar/demo
-SOURCES ?= $(firstword $(wildcard sources ../sources ../shared/sources))
+SOURCES ?= $(firstword $(wildcard sources ../sources ../*/sources))
 WIRE := $(if $(SOURCES),--sources $(SOURCES))
 SPLITS := --split test $(if $(SOURCES),--split wire)
 export KHABAR_SOURCES := $(abspath $(SOURCES))
@@ -23,7 +23,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 install: $(VENV)/installed ## make .venv with everything
 
 demo: $(VENV)/installed ## the whole way, from documents to the scoreboard (KEEP=1 leaves Label Studio running)
-	@rm -rf .khabar/predictions
+	@if [ -f $(DATA)/khabar.json ]; then $(BIN)/python scripts/serve_label_studio.py --data $(DATA) --stop; fi
+	@rm -rf $(DATA) .khabar/predictions
 	@echo "→ 1/8 Label Studio"
 	@$(BIN)/python scripts/serve_label_studio.py --data $(DATA)
 	@$(MAKE) --no-print-directory demo-steps || { $(BIN)/python scripts/serve_label_studio.py --data $(DATA) --stop; exit 1; }
@@ -54,7 +55,7 @@ demo-steps:
 
 test: $(VENV)/installed ## every check: lint, types, tests
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "lint: clean"
-	@$(BIN)/mypy
+	@$(MAKE) --no-print-directory types
 	@$(BIN)/python -m pytest
 
 quick: $(VENV)/installed ## the tests that take seconds
@@ -64,7 +65,7 @@ lint: $(VENV)/installed ## ruff, lint and format
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 
 types: $(VENV)/installed ## mypy, strict
-	@$(BIN)/mypy
+	@$(BIN)/mypy && for file in scripts/*.py evaluation/*.py evaluation/baselines/*/*.py; do $(BIN)/mypy --no-error-summary $$file || exit 1; done
 
 gold: $(VENV)/installed ## make the gold from exports and decisions
 	@$(BIN)/python scripts/build_gold.py $(WIRE)

@@ -8,7 +8,7 @@ import typer
 from khabar import jsonl
 from khabar.cli import run
 from khabar.evaluation import Result, evaluate
-from khabar.tagging import TOKEN_LAYERS
+from khabar.metrics import TOKEN_LAYERS
 
 HERE = Path(__file__).parent
 

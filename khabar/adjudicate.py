@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -132,38 +132,73 @@ def adjudicate(one: Annotation, two: Annotation, decisions: Iterable[Decision]) 
         both marked.
 
     Raises:
-        KhabarError: decision-missing, decision-stale.
+        KhabarError: decision-missing, decision-stale, decision-invalid: among them a kept argument or
+            link whose mention or event is not in the gold.
     """
-    decided = {decision.item: decision for decision in decisions}
+    given = list(decisions)
+    decided = {decision.item: decision for decision in given}
     open_items = {difference.item for difference in differences(one, two)}
     agreed = _items(one) & _items(two)
-    _require_complete(one.doc_id, open_items, decided, agreed)
+    everything = (*_items(one), *_items(two), *decided)
+    marked = {(str(item.kind), Span(item.start, item.end)) for item in everything if item.kind in ("mention", "event")}
+    _require_sound(one.doc_id, open_items, given, agreed, marked)
     kept = {item for item in agreed if item not in decided or decided[item].value == "keep"}
     kept |= {item for item, decision in decided.items() if decision.value == "keep" and item.kind != "attribute"}
     values = {**_attributes(two), **_attributes(one)}
     values.update({item: decision.value for item, decision in decided.items() if item.kind == "attribute"})
-    return _build(one, kept, values, _entity_keys(one, two))
+    gold = _build(one, kept, values, _entity_keys(one, two))
+    _require_ends(one.doc_id, decided, gold)
+    return gold
 
 
-def _require_complete(doc_id: str, open_items: set[Item], decided: Mapping[Item, Decision], agreed: set[Item]) -> None:
+def _require_sound(
+    doc_id: str, open_items: set[Item], decisions: Sequence[Decision], agreed: set[Item], marked: set[tuple[str, Span]]
+) -> None:
+    decided = {decision.item: decision for decision in decisions}
     issues = [
         _issue("decision-missing", doc_id, item, "no decision", "one", "Decide it in annotations/adjudication.")
         for item in sorted(open_items - decided.keys(), key=_order)
     ]
-    issues += [
-        _issue(
-            "decision-stale",
-            doc_id,
-            item,
-            "a decision",
-            "a difference that exists, or `added`",
-            "Remove it, or mark it as added.",
-        )
+    if len(decided) < len(decisions):
+        twice = [item for item, count in Counter(decision.item for decision in decisions).items() if count > 1]
+        issues += [_issue("decision-invalid", doc_id, item, "two decisions", "one", "Keep one.") for item in twice]
+    for decision in decisions:
+        issues += _check_decision(decision, open_items, agreed, marked)
+    if issues:
+        raise KhabarError(issues)
+
+
+def _check_decision(
+    decision: Decision, open_items: set[Item], agreed: set[Item], marked: set[tuple[str, Span]]
+) -> Iterator[Issue]:
+    item = decision.item
+    if item.kind == "attribute":
+        allowed: Sequence[str] = _attribute_values(item)
+        known = (item.layer, Span(item.start, item.end)) in marked
+    else:
+        allowed = ("keep", "drop")
+        known = item in open_items or decision.added or (item in agreed and decision.value == "drop")
+    if decision.value not in allowed:
+        expected = " or ".join(allowed) or "an attribute of the ontology"
+        yield _issue("decision-invalid", decision.doc_id, item, repr(decision.value), expected, "Correct the value.")
+    if not known:
+        expected = "a difference that exists, or `added`"
+        yield _issue("decision-stale", decision.doc_id, item, "a decision", expected, "Remove it, or mark it as added.")
+
+
+def _attribute_values(item: Item) -> Sequence[str]:
+    names = {"mention": ("kind", "loaded"), "event": ("attribution", "polarity", "actuality", "loaded")}
+    return ontology().values(item.type) if item.type in names.get(item.layer, ()) else ()
+
+
+def _require_ends(doc_id: str, decided: Mapping[Item, Decision], gold: Annotation) -> None:
+    mentions = {(mention.start, mention.end) for mention in gold.mentions}
+    events = {(event.start, event.end) for event in gold.events}
+    issues = [
+        _issue("decision-invalid", doc_id, item, "keep", "drop, since an end of it is not in the gold", "Change one.")
         for item, decision in decided.items()
-        if item not in open_items
-        and not decision.added
-        and not (item in agreed and decision.value == "drop")
-        and item.kind != "attribute"
+        if decision.value == "keep" and item.kind in ("argument", "link")
+        if (item.start, item.end) not in events or item.other not in (mentions if item.kind == "argument" else events)
     ]
     if issues:
         raise KhabarError(issues)

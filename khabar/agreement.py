@@ -56,7 +56,7 @@ def agree(one: Sequence[Annotation], two: Sequence[Annotation], *, languages: Ma
     pairs = [(item, second[item.doc_id]) for item in one if item.doc_id in second]
     spoken = sorted({languages[left.doc_id] for left, _ in pairs})
     return Agreement(
-        pair=(pairs[0][0].author, pairs[0][1].author),
+        pair=(one[0].author if one else "", two[0].author if two else ""),
         documents=len(pairs),
         layers=_layers(pairs),
         per_type=_per_type(pairs),

@@ -18,30 +18,7 @@ _JOINERS = "\u200c\u200d\u0640"
 _STOPS = ".!?؟…"
 _CLOSERS = "\"'’”»)]"
 _ABBREVIATIONS = frozenset(
-    [
-        "gen",
-        "col",
-        "maj",
-        "capt",
-        "lt",
-        "sgt",
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "prof",
-        "st",
-        "no",
-        "var",
-        "approx",
-        "dept",
-        "vs",
-        "jr",
-        "sr",
-        "rev",
-        "hon",
-        "cmdr",
-    ]
+    ("gen", "col", "maj", "capt", "lt", "sgt", "dr", "mr", "mrs", "ms", "prof", "st", "var", "vs")
 )
 
 
@@ -95,8 +72,10 @@ def _ends_sentence(text: str, stop: int, start: int) -> bool:
         return False
     if text[stop] != ".":
         return True
-    word = re.search(r"[\w.]*$", text[start:stop])
+    word = re.search(r"[\w.]*$", text[max(start, stop - 20) : stop])
     before = word.group() if word else ""
+    if before.casefold() == "no":
+        return not following.isdigit()
     return not (before.casefold() in _ABBREVIATIONS or re.fullmatch(r"(?:[A-Za-z]\.)*[A-Z]", before))
 
 

@@ -1,6 +1,7 @@
 """The command `khabar`. The only place that prints and exits.
 
-Exit codes: 0 all is well; 1 the input has issues (each is printed); 2 the call is wrong.
+Exit codes: 0 all is well; 1 the input has issues (each is printed with its code); 2 the call cannot
+be understood (an unknown option, a missing argument, a layer that does not exist).
 """
 
 from __future__ import annotations
@@ -8,13 +9,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from khabar import __version__
 from khabar.errors import Issue, KhabarError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from khabar.corpus import GoldSet
+    from khabar.types import Annotation
+    from khabar.wire import WireRecipe
 
 app = typer.Typer(
     add_completion=False,
@@ -63,14 +71,14 @@ def _print_json(value: object) -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=1).decode())
 
 
-def _console() -> object:
+def _console() -> Console:
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 140, soft_wrap=False)
+    return Console(width=None if sys.stdout.isatty() else 140)
 
 
-def _print(renderable: object) -> None:
-    _console().print(renderable)  # type: ignore[attr-defined]
+def _print(renderable: RenderableType) -> None:
+    _console().print(renderable)
 
 
 @app.callback(invoke_without_command=True)
@@ -95,23 +103,23 @@ def evaluate(
     """Score predictions on a split and print a table, a signature, or JSON."""
     from khabar import jsonl
     from khabar.corpus import load_gold
-    from khabar.evaluation import LAYERS
+    from khabar.evaluation import LAYERS, Tags
     from khabar.evaluation import evaluate as score
+    from khabar.metrics import TOKEN_LAYERS
     from khabar.predictions import read_columns, read_predictions
     from khabar.report import result_tables
 
     gold = load_gold(split, gold_folder)
+    title = name or predictions.stem
     if layer:
-        column = read_columns(predictions, _known(layer, LAYERS[:3], "--layer"), gold)
-        result = score(gold=gold, pred=column.annotations, layers=(layer,), name=name or predictions.stem)
-        if column.orphans and not as_json:
-            typer.echo(
-                f"{column.orphans} of {column.tags} tags are I- tags that continue nothing: strict IOB2 ignores them.",
-                err=True,
-            )
+        if layers:
+            raise typer.BadParameter("--layer reads columns of one layer; leave --layers out", param_hint="--layers")
+        column = read_columns(predictions, _known(layer, TOKEN_LAYERS, "--layer"), gold)
+        result = score(gold=gold, pred=column.annotations, layers=(layer,), name=title)
+        result = msgspec.structs.replace(result, tags=Tags(tags=column.tags, orphans=column.orphans))
     else:
-        wanted = [_known(name, LAYERS, "--layers") for name in layers.split(",") if name] or list(LAYERS)
-        result = score(gold=gold, pred=read_predictions(predictions), layers=wanted, name=name or predictions.stem)
+        wanted = [_known(item, LAYERS, "--layers") for item in layers.split(",") if item] or LAYERS
+        result = score(gold=gold, pred=read_predictions(predictions), layers=wanted, name=title)
     if output:
         jsonl.write_json(output, result)
     if as_json:
@@ -133,8 +141,9 @@ def _known(name: str, choices: tuple[str, ...], option: str) -> str:
 
 @app.command()
 def validate(
-    predictions: Annotated[Path, typer.Argument(help="JSON lines by offsets")],
+    predictions: Annotated[Path, typer.Argument(help="JSON lines by offsets, or IOB2 columns with --layer")],
     split: Split = "test",
+    layer: Layer = "",
     constraints: Annotated[
         bool, typer.Option("--constraints", help="check role constraints and crossing spans too")
     ] = False,
@@ -142,25 +151,23 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check predictions without scoring them; exit code 1 where something is wrong."""
-    from khabar.corpus import index, load_gold
-    from khabar.predictions import read_predictions
-    from khabar.validate import check_annotation, check_set
+    from khabar.corpus import load_gold
+    from khabar.evaluation import require_valid
+    from khabar.metrics import TOKEN_LAYERS
+    from khabar.predictions import read_columns, read_predictions
 
     gold = load_gold(split, gold_folder)
-    documents = index(gold.documents)
-    system = read_predictions(predictions)
-    issues = list(check_set(system, documents, complete=False))
-    for annotation in system:
-        issues += check_annotation(annotation, documents.get(annotation.doc_id), constraints=constraints)
-    missing = sorted(documents.keys() - {annotation.doc_id for annotation in system})
-    if issues:
-        raise KhabarError(issues)
+    if layer:
+        system = list(read_columns(predictions, _known(layer, TOKEN_LAYERS, "--layer"), gold).annotations)
+    else:
+        system = read_predictions(predictions)
+    require_valid(gold, system, constraints=constraints)
+    missing = sorted(gold.by_id.keys() - {annotation.doc_id for annotation in system})
     if as_json:
         _print_json({"issues": [], "documents": len(system), "missing": missing})
     else:
-        typer.echo(
-            f"{len(system)} documents, nothing wrong" + (f"; not predicted: {', '.join(missing)}" if missing else "")
-        )
+        left = f"; not predicted: {', '.join(missing)}" if missing else ""
+        typer.echo(f"{len(system)} documents, nothing wrong{left}")
 
 
 @app.command()
@@ -189,9 +196,10 @@ def show(
     from khabar import jsonl
     from khabar.report import show_page, show_terminal
 
-    document, annotation = _find(doc_id, sources, gold_folder)
+    gold = _find(doc_id, sources, gold_folder)
+    document, annotation = gold.documents[0], gold.annotations[0]
     if predictions:
-        annotation = _predicted(predictions, doc_id)
+        annotation = _predicted(predictions, gold)
     if page:
         jsonl.write_bytes(page, show_page(document, annotation).encode())
         typer.echo(f"written: {page}")
@@ -199,39 +207,48 @@ def show(
         _print(show_terminal(document, annotation))
 
 
-def _find(doc_id: str, sources: Path | None, gold_folder: Path | None):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from khabar.corpus import SPLITS, load_gold, wire_recipes
+def _find(doc_id: str, sources: Path | None, gold_folder: Path | None) -> GoldSet:
+    from khabar.corpus import SPLITS, gold_set, load_gold
     from khabar.validate import nearest
     from khabar.wire import build
 
     sets = [load_gold(split, gold_folder) for split in SPLITS]
-    for gold in sets:
-        for document, annotation in zip(gold.documents, gold.annotations, strict=True):
-            if document.doc_id == doc_id:
-                if document.text:
-                    return document, annotation
-                recipes = [recipe for recipe in wire_recipes() if recipe.document.doc_id == doc_id]
-                built, issues = build(recipes, sources or Path("sources"))
-                if issues:
-                    raise KhabarError(issues)
-                return built[0], annotation
-    known = [document.doc_id for gold in sets for document in gold.documents]
-    raise KhabarError(
-        Issue(
-            code="document-unknown",
-            where=f"document {doc_id!r}",
-            found="no such document",
-            expected=f"one of {len(known)} documents",
-            fix=f"`khabar stats` tells what there is.{nearest(doc_id, known)}",
+    known = {name: (gold, number) for gold in sets for number, name in enumerate(gold.by_id)}
+    if doc_id not in known:
+        raise KhabarError(
+            Issue(
+                code="document-unknown",
+                where=f"document {doc_id!r}",
+                found="no such document",
+                expected=f"one of {len(known)} documents",
+                fix=f"`khabar stats` tells what there is.{nearest(doc_id, known)}",
+            )
         )
-    )
+    gold, number = known[doc_id]
+    document = gold.documents[number]
+    if not document.text:
+        recipes = [recipe for recipe in _recipes() if recipe.document.doc_id == doc_id]
+        documents, issues = build(recipes, sources or Path("sources"))
+        if issues:
+            raise KhabarError(issues)
+        document = documents[0]
+    return gold_set(gold.name, [document], [gold.annotations[number]])
 
 
-def _predicted(path: Path, doc_id: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _recipes() -> list[WireRecipe]:
+    from khabar.corpus import wire_recipes
+
+    return wire_recipes()
+
+
+def _predicted(path: Path, gold: GoldSet) -> Annotation:
+    from khabar.evaluation import require_valid
     from khabar.predictions import read_predictions
     from khabar.types import Annotation
 
+    doc_id = gold.documents[0].doc_id
     found = [annotation for annotation in read_predictions(path) if annotation.doc_id == doc_id]
+    require_valid(gold, found)
     return found[0] if found else Annotation(doc_id=doc_id)
 
 
@@ -245,21 +262,18 @@ def wire_build(
 ) -> None:
     """Rebuild the wire documents with their texts; name each article that is missing or differs."""
     from khabar import jsonl
-    from khabar.corpus import load_gold, wire_recipes
+    from khabar.corpus import gold_set, load_gold
+    from khabar.splits import document_rows
     from khabar.wire import build
 
-    documents, issues = build(wire_recipes(), sources)
+    documents, issues = build(_recipes(), sources)
     gold = {annotation.doc_id: annotation for annotation in load_gold("wire").annotations}
     if documents:
-        jsonl.write_records(
-            output, [{"document": document, "annotation": gold[document.doc_id]} for document in documents]
-        )
+        full = gold_set("wire", documents, [gold[document.doc_id] for document in documents])
+        jsonl.write_records(output, document_rows(full))
     if not as_json:
-        typer.echo(
-            f"{len(documents)} of {len(documents) + len(issues)} wire documents written to {output}"
-            if documents
-            else "nothing written"
-        )
+        total = len(documents) + len(issues)
+        typer.echo(f"{len(documents)} of {total} written to {output}" if documents else "nothing written")
     if issues:
         raise KhabarError(issues)
     if as_json:

@@ -17,7 +17,8 @@ from khabar.types import Annotation, Document, Span
 from khabar.validate import nearest
 from khabar.wire import WireRecipe
 
-SPLITS = ("train", "validation", "test", "wire")
+COMPOSED_SPLITS = ("train", "validation", "test")
+SPLITS = (*COMPOSED_SPLITS, "wire")
 _PACKAGE = Path(__file__).parent
 
 
@@ -28,15 +29,51 @@ class GoldSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     documents: tuple[Document, ...]
     annotations: tuple[Annotation, ...]
     tokens: Mapping[str, tuple[tuple[Span, ...], ...]]
+    lengths: Mapping[str, int]
+
+    @cached_property
+    def by_id(self) -> dict[str, Document]:
+        """Index the documents by their id."""
+        return {document.doc_id: document for document in self.documents}
 
     @cached_property
     def hash(self) -> str:
-        """Give a short hash of the texts' hashes and of every gold annotation."""
+        """Give a short hash of the texts' hashes, the tokens and every gold annotation."""
         digest = hashlib.sha256()
         for document, annotation in zip(self.documents, self.annotations, strict=True):
             bare = msgspec.structs.replace(annotation, author="")
-            digest.update(document.sha256.encode() + msgspec.json.encode(bare))
+            digest.update(document.sha256.encode() + msgspec.json.encode([bare, self.tokens[document.doc_id]]))
         return digest.hexdigest()[:12]
+
+
+def gold_set(
+    name: str,
+    documents: Sequence[Document],
+    annotations: Sequence[Annotation],
+    *,
+    recipes: Sequence[WireRecipe] = (),
+) -> GoldSet:
+    """Put documents and their gold together, with tokens and lengths.
+
+    Args:
+        name: what to call the set.
+        documents: with their texts, but for those of the recipes.
+        annotations: in the order of the documents.
+        recipes: of wire documents, whose tokens and lengths are known without their texts.
+    """
+    wire = {recipe.document.doc_id: recipe for recipe in recipes}
+    tokens, lengths = {}, {}
+    for document in documents:
+        recipe = wire.get(document.doc_id)
+        tokens[document.doc_id] = _as_spans(recipe.sentences) if recipe else sentence_tokens(document.text)
+        lengths[document.doc_id] = recipe.length if recipe else len(document.text)
+    return GoldSet(
+        name=name, documents=tuple(documents), annotations=tuple(annotations), tokens=tokens, lengths=lengths
+    )
+
+
+def _as_spans(sentences: Sequence[Sequence[tuple[int, int]]]) -> tuple[tuple[Span, ...], ...]:
+    return tuple(tuple(Span(start, end) for start, end in row) for row in sentences)
 
 
 def sentence_tokens(text: str) -> tuple[tuple[Span, ...], ...]:
@@ -46,7 +83,12 @@ def sentence_tokens(text: str) -> tuple[tuple[Span, ...], ...]:
         text: any text.
     """
     tokens = tokenize(text)
-    rows = (tuple(token for token in tokens if part.holds(token)) for part in sentences(text))
+    rows, at = [], 0
+    for part in sentences(text):
+        first = at
+        while at < len(tokens) and tokens[at].end <= part.end:
+            at += 1
+        rows.append(tuple(tokens[first:at]))
     return tuple(row for row in rows if row)
 
 
@@ -93,10 +135,12 @@ def load_gold(split: str, folder: Path | None = None) -> GoldSet:
         ),
         annotations=tuple(_annotation(row) for row in rows),
         tokens={row["doc_id"]: _row_tokens(row) for row in rows},
+        lengths={row["doc_id"]: row["length"] if "length" in row else len(row["text"]) for row in rows},
     )
 
 
 def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     paths = sorted(folder.glob(f"{split}-*.parquet"))
@@ -110,8 +154,18 @@ def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
                 fix="Install the wheel again, or run make splits in a checkout.",
             )
         )
-    rows: list[dict[str, Any]] = [row for path in paths for row in pq.read_table(path).to_pylist()]
-    return rows
+    try:
+        return [row for path in paths for row in pq.read_table(path).to_pylist()]
+    except (pa.ArrowException, OSError) as error:
+        raise KhabarError(
+            Issue(
+                code="file-unreadable",
+                where=str(folder),
+                found=str(error)[:200],
+                expected="the Parquet files of a release",
+                fix="Copy the folder again.",
+            )
+        ) from error
 
 
 def _annotation(row: Mapping[str, Any]) -> Annotation:
@@ -124,12 +178,3 @@ def _row_tokens(row: Mapping[str, Any]) -> tuple[tuple[Span, ...], ...]:
         tuple(Span(start, end) for start, end in zip(part["starts"], part["ends"], strict=True))
         for part in row["sentences"]
     )
-
-
-def index(documents: Sequence[Document]) -> dict[str, Document]:
-    """Index documents by their id.
-
-    Args:
-        documents: none twice.
-    """
-    return {document.doc_id: document for document in documents}

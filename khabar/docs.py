@@ -12,6 +12,7 @@ import yaml
 from khabar import __version__
 from khabar.agreement import ATTRIBUTES, Agreement
 from khabar.align import Losses
+from khabar.corpus import SPLITS
 from khabar.describe import Description
 from khabar.errors import CODES, Issue, KhabarError
 from khabar.evaluation import Result, Score
@@ -21,7 +22,6 @@ from khabar.report import SIZES, figure, interval, markdown_table
 
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
-SPLIT_NAMES = ("train", "validation", "test", "wire")
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ def ontology_blocks() -> dict[str, str]:
         (role.name, role.definition, ", ".join("any actor type" if name == "actor" else name for name in role.fillers))
         for role in labels.roles
     ]
-    crosswalk = [(e.name, "<br>".join(e.acled), ", ".join(e.plover)) for e in labels.events]
+    crosswalk = [(e.name, "<br>".join(e.acled) or "none", ", ".join(e.plover) or "none") for e in labels.events]
     return {
         "entities": _text_table(("type", "group", "definition", "examples"), entity_rows),
         "events": _text_table(("type", "definition", f"roles besides {everywhere}", "examples"), event_rows),
@@ -141,13 +141,13 @@ def fact_blocks(facts: Facts) -> dict[str, str]:
 
 
 def _columns(facts: Facts) -> list[Description]:
-    return [facts.descriptions[name] for name in SPLIT_NAMES]
+    return [facts.descriptions[name] for name in SPLITS]
 
 
 def _sizes(facts: Facts) -> str:
     columns = _columns(facts)
     rows = [(name.replace("_", " "), *(f"{getattr(column, name):,}" for column in columns)) for name in SIZES]
-    return markdown_table(("", *SPLIT_NAMES), rows)
+    return markdown_table(("", *SPLITS), rows)
 
 
 def _summary(facts: Facts) -> str:
@@ -169,14 +169,14 @@ def _counts(facts: Facts, field: str) -> str:
     columns = _columns(facts)
     names = getattr(columns[0], field)
     rows = [(name, *(str(getattr(column, field)[name]) for column in columns)) for name in names]
-    return markdown_table(("", *SPLIT_NAMES), rows)
+    return markdown_table(("", *SPLITS), rows)
 
 
 def _named_counts(facts: Facts, field: str) -> str:
     columns = _columns(facts)
     names = sorted({name for column in columns for name in getattr(column, field)})
     rows = [(name, *(str(getattr(column, field).get(name, 0)) for column in columns)) for name in names]
-    return markdown_table(("documents", *SPLIT_NAMES), rows)
+    return markdown_table(("documents", *SPLITS), rows)
 
 
 def _attribute_counts(facts: Facts) -> str:
@@ -186,7 +186,7 @@ def _attribute_counts(facts: Facts) -> str:
         for attribute, values in columns[0].attributes.items()
         for value in values
     ]
-    return markdown_table(("", *SPLIT_NAMES), rows)
+    return markdown_table(("", *SPLITS), rows)
 
 
 def _losses(facts: Facts) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 CODES: dict[str, str] = {
     "file-missing": "a file that is needed is not there",
+    "file-unreadable": "a file or folder cannot be read or written",
     "file-empty": "a file has no records",
     "broken-utf8": "a file is not UTF-8",
     "broken-json": "a line or a file is not JSON",
@@ -26,13 +27,16 @@ CODES: dict[str, str] = {
     "label-unknown": "a type, role, attribute value or link type that the ontology does not have",
     "role-not-allowed": "a role that this event type does not take",
     "filler-not-allowed": "an entity type that may not fill this role",
+    "argument-duplicate": "an event has the same argument twice",
     "argument-dangling": "an argument points at no mention of its document",
+    "link-duplicate": "the same link twice",
+    "link-self": "a link from an event to itself",
     "link-dangling": "a link points at no event of its document",
     "registry-dangling": "a registry entry refers to one that does not exist",
     "relation-unlabelled": "a relation of a Label Studio export has no label",
     "relation-forbidden": "a relation between regions that no role and no link may join",
     "account-foreign": "an annotation was saved or changed under another account",
-    "account-unknown": "an account that is not an annotator of the project",
+    "export-kept": "a kept export would be replaced by another",
     "annotation-duplicate": "an account has two annotations of one document",
     "annotation-missing": "an annotation is missing from an export",
     "region-shape": "a region of a Label Studio export cannot be read",
@@ -44,10 +48,10 @@ CODES: dict[str, str] = {
     "quote-ambiguous": "a quote stands more than once in its sentence",
     "tokens-differ": "tokens of a prediction are not those of the gold",
     "tag-unknown": "a tag that is not IOB2 over the ontology's types",
-    "tag-invalid": "an I- tag that no B- or I- tag of its type precedes",
     "source-missing": "a wire article's file is not in the folder",
     "source-differs": "a wire article's text is not the one that was annotated",
     "decision-missing": "a difference between annotators has no decision",
+    "decision-invalid": "a decision that cannot be carried out",
     "decision-stale": "a decision about an item that no annotator has",
     "split-unknown": "a split or configuration that does not exist",
     "derived-differs": "a derived file is not what its sources give",
@@ -77,7 +81,7 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KhabarError(Exception):
-    """Raised with every issue that stopped the work; nothing was written.
+    """Raised with every issue that stopped the work, or that was met on the way.
 
     Args:
         issues: one issue or several.

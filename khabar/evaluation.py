@@ -8,19 +8,19 @@ from pathlib import Path
 import msgspec
 
 from khabar import __version__
+from khabar.align import Losses
 from khabar.corpus import GoldSet, load_gold
-from khabar.errors import KhabarError
-from khabar.metrics import METRICS, Counts, metric_names
+from khabar.errors import Issue, KhabarError
+from khabar.metrics import METRICS, TOKEN_LAYERS, Counts, metric_names
 from khabar.metrics.declared import count_groups
 from khabar.metrics.seqeval_view import SeqevalScore, layer_tags, score_tags
 from khabar.ontology import ontology
 from khabar.predictions import read_predictions
-from khabar.statistics import f1_interval
+from khabar.statistics import RESAMPLES, SEED, f1_interval
 from khabar.types import Annotation
-from khabar.validate import check_annotation, check_set
+from khabar.validate import check_annotation, check_set, nearest
 
-LAYERS = ("actors", "fillers", "triggers", "arguments")
-TOKEN_LAYERS = ("actors", "fillers", "triggers")
+LAYERS = (*TOKEN_LAYERS, "arguments")
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +43,13 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...]
 
 
+class Tags(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read from tag columns: how many tags, and how many I- tags that continue nothing."""
+
+    tags: int
+    orphans: int
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What an evaluation gives: scores, the counts behind them by document, and a signature."""
 
@@ -55,7 +62,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     per_type: dict[str, dict[str, Score]]
     seqeval: dict[str, SeqevalScore]
     documents: dict[str, dict[str, Counts]]
-    losses: dict[str, dict[str, int]]
+    losses: dict[str, dict[str, Losses]]
+    tags: Tags | None = None
 
 
 def evaluate(
@@ -82,18 +90,19 @@ def evaluate(
 
     Source: PROTOCOL.md sections 2 to 4.
     """
+    chosen = _known_layers(layers)
     reference = load_gold(gold) if isinstance(gold, str) else gold
     system = read_predictions(Path(pred)) if isinstance(pred, (str, Path)) else list(pred)
-    _require_valid(reference, system)
+    require_valid(reference, system)
     given = {annotation.doc_id: annotation for annotation in system}
     pairs = [(item, given.get(item.doc_id, Annotation(doc_id=item.doc_id))) for item in reference.annotations]
-    grouped = _count(pairs, metric_names(layers))
-    tagged = {layer: _score_layer(pairs, layer, reference) for layer in layers if layer in TOKEN_LAYERS}
+    grouped = _count(pairs, metric_names(chosen))
+    tagged = {layer: _score_layer(pairs, layer, reference) for layer in chosen if layer in TOKEN_LAYERS}
     return Result(
         name=name,
         split=reference.name,
-        signature=signature(reference, layers),
-        layers=tuple(layers),
+        signature=signature(reference, chosen),
+        layers=chosen,
         coverage=_coverage(reference, given),
         scores={metric: _overall(documents) for metric, documents in grouped.items()},
         per_type={metric: _per_type(documents) for metric, documents in grouped.items()},
@@ -103,11 +112,37 @@ def evaluate(
     )
 
 
-def _require_valid(reference: GoldSet, system: Sequence[Annotation]) -> None:
-    documents = {document.doc_id: document for document in reference.documents}
-    issues = list(check_set(system, documents, complete=False))
+def _known_layers(layers: Sequence[str]) -> tuple[str, ...]:
+    given = [layers] if isinstance(layers, str) else list(layers)
+    unknown = [name for name in given if name not in LAYERS]
+    if unknown or not given:
+        raise KhabarError(
+            Issue(
+                code="usage",
+                where="layers",
+                found=", ".join(unknown) or "none",
+                expected=f"some of {', '.join(LAYERS)}",
+                fix="".join(nearest(name, LAYERS) for name in unknown) or "Name at least one.",
+            )
+        )
+    return tuple(name for name in LAYERS if name in given)
+
+
+def require_valid(reference: GoldSet, system: Sequence[Annotation], *, constraints: bool = False) -> None:
+    """Refuse predictions that cannot be scored, with every issue at once.
+
+    Args:
+        reference: the gold set that they are about.
+        system: the predictions.
+        constraints: whether role constraints and crossing spans count as issues too.
+
+    Raises:
+        KhabarError: all issues. A document without prediction is none.
+    """
+    issues = list(check_set(system, reference.by_id, complete=False))
     for annotation in system:
-        issues += check_annotation(annotation, documents.get(annotation.doc_id), constraints=False)
+        document, length = reference.by_id.get(annotation.doc_id), reference.lengths.get(annotation.doc_id)
+        issues += check_annotation(annotation, document, constraints=constraints, length=length)
     if issues:
         raise KhabarError(issues)
 
@@ -167,16 +202,16 @@ def _by_document(grouped: Grouped) -> dict[str, dict[str, Counts]]:
 
 def _score_layer(
     pairs: Sequence[tuple[Annotation, Annotation]], layer: str, reference: GoldSet
-) -> tuple[SeqevalScore, dict[str, int]]:
+) -> tuple[SeqevalScore, dict[str, Losses]]:
     wanted: list[list[str]] = []
     given: list[list[str]] = []
-    lost: dict[str, int] = {}
+    lost = {"gold": Losses(), "predicted": Losses()}
     for gold, pred in pairs:
-        rows, losses = layer_tags(gold, layer, reference.tokens[gold.doc_id])
-        wanted += rows
-        given += layer_tags(pred, layer, reference.tokens[gold.doc_id])[0]
-        for key, count in msgspec.structs.asdict(losses).items():
-            lost[key] = lost.get(key, 0) + count
+        sentences = reference.tokens[gold.doc_id]
+        for side, annotation, rows in (("gold", gold, wanted), ("predicted", pred, given)):
+            tags, losses = layer_tags(annotation, layer, sentences)
+            rows.extend(tags)
+            lost[side] += losses
     return score_tags(wanted, given), lost
 
 
@@ -194,7 +229,7 @@ def signature(reference: GoldSet, layers: Sequence[str]) -> str:
         layers: what was scored.
     """
     fields = (
-        "+".join(layers),
+        "+".join(name for name in LAYERS if name in layers),
         f"split:{reference.name}",
         "scheme:iob2-strict",
         "match:exact",
@@ -202,8 +237,8 @@ def signature(reference: GoldSet, layers: Sequence[str]) -> str:
         "empty:null",
         "missing:fn",
         "unit:doc",
-        "bs:1000",
-        "seed:12345",
+        f"bs:{RESAMPLES}",
+        f"seed:{SEED}",
         f"data:{reference.hash}",
         f"labels:{ontology().hash}",
         f"v:{__version__}",

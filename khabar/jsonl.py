@@ -26,16 +26,13 @@ def read_text(path: Path) -> str:
     """
     try:
         return path.read_bytes().decode("utf-8")
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise KhabarError(
-            Issue(
-                code="file-missing",
-                where=str(path),
-                found="no such file",
-                expected="a readable file",
-                fix="Check the path.",
-            )
-        ) from error
+    except FileNotFoundError as error:
+        missing = Issue(
+            code="file-missing", where=str(path), found="no such file", expected="a file", fix="Check the path."
+        )
+        raise KhabarError(missing) from error
+    except OSError as error:
+        raise KhabarError(_unreadable(path, error)) from error
     except UnicodeDecodeError as error:
         raise KhabarError(
             Issue(
@@ -46,6 +43,16 @@ def read_text(path: Path) -> str:
                 fix="Save the file as UTF-8.",
             )
         ) from error
+
+
+def _unreadable(path: Path, error: OSError) -> Issue:
+    return Issue(
+        code="file-unreadable",
+        where=str(path),
+        found=error.strerror or str(error),
+        expected="a file that can be read or written",
+        fix="Check the path and its permissions.",
+    )
 
 
 def decode(data: str | bytes, kind: type[Record], *, where: str) -> Record:
@@ -148,13 +155,24 @@ def read_json(path: Path, kind: type[Record]) -> Record:
     return decode(data, kind, where=str(path))
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Write a file whole or not at all: to a temporary neighbour, then rename.
 
     Args:
         path: the file; its folder is made where it is missing.
         data: the content.
+        mode: who may read it in the end; until then only its owner may.
+
+    Raises:
+        KhabarError: file-unreadable.
     """
+    try:
+        _replace(path, data, mode)
+    except OSError as error:
+        raise KhabarError(_unreadable(path, error)) from error
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -162,7 +180,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
+        Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -186,17 +204,25 @@ def write_json(path: Path, value: Any) -> None:
         path: the file.
         value: a struct or plain value.
     """
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n")
+    write_bytes(path, json_bytes(value))
 
 
-def write_array(path: Path, values: Iterable[Any]) -> None:
-    """Write a JSON array with one value a line, whole or not at all.
+def json_bytes(value: Any) -> bytes:
+    """Encode one JSON value, indented.
 
     Args:
-        path: the file.
+        value: a struct or plain value.
+    """
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
+def array_bytes(values: Iterable[Any]) -> bytes:
+    """Encode a JSON array with one value a line.
+
+    Args:
         values: structs or plain values.
     """
-    write_bytes(path, b"[\n" + b",\n".join(msgspec.json.encode(value) for value in values) + b"\n]\n")
+    return b"[\n" + b",\n".join(msgspec.json.encode(value) for value in values) + b"\n]\n"
 
 
 def put_bytes(path: Path, data: bytes, *, check: bool) -> bool:

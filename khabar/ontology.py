@@ -31,6 +31,13 @@ class EntityType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ar: tuple[str, ...]
 
 
+class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A family of event types, the part of their names before the dot."""
+
+    name: str
+    color: str
+
+
 class EventType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A type of event, with the roles that it takes besides those that every type takes."""
 
@@ -80,6 +87,7 @@ class Ontology(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=Tru
     version: str
     crosswalks: dict[str, Crosswalk]
     entities: tuple[EntityType, ...]
+    families: tuple[Family, ...]
     events: tuple[EventType, ...]
     roles: tuple[RoleType, ...]
     attributes: tuple[Attribute, ...]
@@ -106,9 +114,11 @@ class Ontology(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=Tru
         return tuple(event.name for event in self.events)
 
     @cached_property
-    def families(self) -> tuple[str, ...]:
-        """List the families of event types, in order."""
-        return tuple(dict.fromkeys(event.family for event in self.events))
+    def colors(self) -> dict[str, str]:
+        """Map each type to its colour: an event's is that of its family."""
+        families = {family.name: family.color for family in self.families}
+        entities = {entity.name: entity.color for entity in self.entities}
+        return {**entities, **{event.name: families[event.family] for event in self.events}}
 
     @cached_property
     def role_names(self) -> tuple[str, ...]:

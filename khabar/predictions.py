@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ from khabar.corpus import GoldSet
 from khabar.errors import Issue, KhabarError
 from khabar.ontology import ontology
 from khabar.types import Annotation, Event, Mention, Span
+from khabar.validate import nearest
 
 
 def read_predictions(path: Path) -> list[Annotation]:
@@ -35,11 +37,26 @@ class TagColumn(msgspec.Struct, frozen=True, kw_only=True):
     orphans: int
 
 
+class _Row(msgspec.Struct, frozen=True):
+    line: int
+    word: str
+    tag: str
+
+
+class _Block(msgspec.Struct, frozen=True):
+    """A document's sentences as they stand in the file."""
+
+    doc_id: str
+    line: int
+    sentences: list[list[_Row]]
+
+
 def read_columns(path: Path, layer: str, reference: GoldSet) -> TagColumn:
     """Read one layer from IOB2 columns: a token and, last, its tag; a blank line after each sentence.
 
-    A line `# doc_id = X` opens a document. Tokens and sentences must be those of the gold. Tags are
-    read as strict IOB2: an I- tag with nothing to continue opens no span; such tags are counted.
+    A line `# doc_id = X` opens a document; other lines that begin with `# ` and hold no tab are
+    comments. Tokens and sentences must be those of the gold. Tags are read as strict IOB2: an I- tag
+    with nothing to continue opens no span; such tags are counted.
 
     Args:
         path: the file.
@@ -47,96 +64,85 @@ def read_columns(path: Path, layer: str, reference: GoldSet) -> TagColumn:
         reference: the gold set whose tokens the file repeats.
 
     Raises:
-        KhabarError: file-empty, wrong-shape, document-unknown, document-duplicate, tokens-differ, tag-unknown.
+        KhabarError: all issues of the file: file-empty, wrong-shape, document-unknown,
+            document-duplicate, tokens-differ, tag-unknown.
     """
-    found: list[Annotation] = []
-    total = orphans = 0
-    for doc_id, where, rows in _documents(path):
-        if any(item.doc_id == doc_id for item in found):
-            raise _error("document-duplicate", where, f"{doc_id} a second time", "each document once", "Remove one.")
-        tokens = _check_tokens(doc_id, where, rows, reference)
-        tags = [tag for _, _, tag in rows]
-        _check_tags(rows, layer, path)
-        spans, bad = _spans(tags, tokens)
-        total, orphans = total + len(tags), orphans + bad
-        found.append(_annotation(doc_id, spans, layer))
-    if not found:
-        raise _error("file-empty", str(path), "no document", "at least one", "Write `# doc_id = …` before its tokens.")
-    return TagColumn(annotations=tuple(found), tags=total, orphans=orphans)
+    blocks, issues = _blocks(path)
+    if not blocks and not issues:
+        issues = [_issue("file-empty", str(path), "no document", "at least one", "Write `# doc_id = …` first.")]
+    known = set(ontology().tags(layer))
+    for number, block in enumerate(blocks):
+        where = f"{path}:{block.line}"
+        if any(block.doc_id == other.doc_id for other in blocks[:number]):
+            issues.append(_issue("document-duplicate", where, f"{block.doc_id} again", "it once", "Remove one."))
+        issues += _check_block(block, path, reference)
+        for row in (row for sentence in block.sentences for row in sentence if row.tag not in known):
+            expected = f"O, or B- or I- with a type of {layer}"
+            issues.append(
+                _issue("tag-unknown", f"{path}:{row.line}", repr(row.tag), expected, "Choose another --layer.")
+            )
+    if issues:
+        raise KhabarError(issues)
+    read = [_read_block(block, layer, reference) for block in blocks]
+    return TagColumn(
+        annotations=tuple(annotation for annotation, _ in read),
+        tags=sum(len(sentence) for block in blocks for sentence in block.sentences),
+        orphans=sum(orphans for _, orphans in read),
+    )
 
 
-Row = tuple[int, str, str]
-
-
-def _documents(path: Path) -> Iterator[tuple[str, str, list[Row]]]:
-    doc_id, where = "", str(path)
-    rows: list[Row] = []
+def _blocks(path: Path) -> tuple[list[_Block], list[Issue]]:
+    blocks: list[_Block] = []
+    issues: list[Issue] = []
     for number, line in enumerate(jsonl.read_text(path).split("\n"), 1):
-        if line.startswith("#"):
+        columns = line.rstrip("\r").split("\t")
+        if line.startswith("#") and len(columns) == 1:
             key, _, value = line[1:].partition("=")
             if key.strip() == "doc_id":
-                if doc_id:
-                    yield doc_id, where, rows
-                doc_id, where, rows = value.strip(), f"{path}:{number}", []
-        elif line.strip():
-            columns = line.split("\t")
-            if len(columns) < 2 or not doc_id:
-                raise _error(
-                    "wrong-shape",
-                    f"{path}:{number}",
-                    repr(line[:60]),
-                    "token, tab, tag under a `# doc_id = …` line",
-                    "Write the columns with tabs.",
-                )
-            rows.append((number, columns[0], columns[-1].strip()))
-    if doc_id:
-        yield doc_id, where, rows
+                blocks.append(_Block(value.strip(), number, [[]]))
+        elif not line.strip():
+            if blocks and blocks[-1].sentences[-1]:
+                blocks[-1].sentences.append([])
+        elif len(columns) < 2 or not blocks:
+            expected = "token, tab, tag under a `# doc_id = …` line"
+            issues.append(_issue("wrong-shape", f"{path}:{number}", repr(line[:60]), expected, "Use tabs."))
+        else:
+            blocks[-1].sentences[-1].append(_Row(number, columns[0], columns[-1].strip()))
+    for block in blocks:
+        if not block.sentences[-1]:
+            block.sentences.pop()
+    return blocks, issues
 
 
-def _check_tokens(doc_id: str, where: str, rows: Sequence[Row], reference: GoldSet) -> list[list[Span]]:
-    if doc_id not in reference.tokens:
-        raise _error(
-            "document-unknown", where, doc_id, f"a document of {reference.name}", "Score it against its own split."
-        )
-    sentences = [list(sentence) for sentence in reference.tokens[doc_id]]
-    flat = [token for sentence in sentences for token in sentence]
-    if len(flat) != len(rows):
-        raise _error(
-            "tokens-differ", where, f"{len(rows)} tokens", f"{len(flat)}", "Use the tokens of the released split."
-        )
-    text = next(document.text for document in reference.documents if document.doc_id == doc_id)
-    for token, (number, word, _) in zip(flat, rows, strict=True):
-        if text and text[token.start : token.end] != word:
-            raise _error(
-                "tokens-differ",
-                f"{where}, line {number}",
-                repr(word),
-                repr(text[token.start : token.end]),
-                "Use the tokens of the released split.",
-            )
-    return sentences
+def _check_block(block: _Block, path: Path, reference: GoldSet) -> list[Issue]:
+    where = f"{path}:{block.line}, document {block.doc_id}"
+    if block.doc_id not in reference.tokens:
+        hint = nearest(block.doc_id, reference.tokens)
+        expected = f"a document of {reference.name}"
+        return [_issue("document-unknown", where, "an unknown id", expected, f"Score it against its own split.{hint}")]
+    sentences = reference.tokens[block.doc_id]
+    fix = "Use the tokens and sentences of the released split."
+    sizes = list(zip_longest((len(rows) for rows in block.sentences), (len(tokens) for tokens in sentences)))
+    differing = next((number for number, (found, wanted) in enumerate(sizes) if found != wanted), None)
+    if differing is not None:
+        found, wanted = (f"{size} tokens" if size else "no sentence" for size in sizes[differing])
+        return [_issue("tokens-differ", f"{where}, sentence {differing + 1}", found, wanted, fix)]
+    text = reference.by_id[block.doc_id].text
+    return [
+        _issue("tokens-differ", f"{path}:{row.line}", repr(row.word), repr(text[token.start : token.end]), fix)
+        for rows, tokens in zip(block.sentences, sentences, strict=True)
+        for row, token in zip(rows, tokens, strict=True)
+        if text and text[token.start : token.end] != row.word
+    ]
 
 
-def _check_tags(rows: Sequence[Row], layer: str, path: Path) -> None:
-    known = set(ontology().tags(layer))
-    for number, _, tag in rows:
-        if tag not in known:
-            raise _error(
-                "tag-unknown",
-                f"{path}:{number}",
-                repr(tag),
-                f"O, or B- or I- with a type of {layer}",
-                "Score each layer with its own --layer.",
-            )
-
-
-def _spans(tags: Sequence[str], sentences: Sequence[Sequence[Span]]) -> tuple[list[tuple[Span, str]], int]:
+def _read_block(block: _Block, layer: str, reference: GoldSet) -> tuple[Annotation, int]:
     spans: list[tuple[Span, str]] = []
-    orphans = at = 0
-    for tokens in sentences:
-        found, bad = read_iob2(tags[at : at + len(tokens)], tokens)
-        spans, orphans, at = spans + found, orphans + len(bad), at + len(tokens)
-    return spans, orphans
+    orphans = 0
+    for rows, tokens in zip(block.sentences, reference.tokens[block.doc_id], strict=True):
+        found, bad = read_iob2([row.tag for row in rows], tokens)
+        spans, orphans = spans + found, orphans + len(bad)
+    return _annotation(block.doc_id, spans, layer), orphans
 
 
 def _annotation(doc_id: str, spans: Sequence[tuple[Span, str]], layer: str) -> Annotation:
@@ -147,5 +153,5 @@ def _annotation(doc_id: str, spans: Sequence[tuple[Span, str]], layer: str) -> A
     return Annotation(doc_id=doc_id, mentions=tuple(mentions))
 
 
-def _error(code: str, where: str, found: str, expected: str, fix: str) -> KhabarError:
-    return KhabarError(Issue(code=code, where=where, found=found, expected=expected, fix=fix))
+def _issue(code: str, where: str, found: str, expected: str, fix: str) -> Issue:
+    return Issue(code=code, where=where, found=found, expected=expected, fix=fix)

@@ -112,9 +112,5 @@ def render_documents(root: Path, release: Release) -> dict[str, str]:
     texts = {name: docs.fill(jsonl.read_text(root / name), blocks, where=name) for name in FILLED}
     texts["dataset_card.md"] = render_card(root, release)
     texts["annotations/label_studio/khabar.xml"] = labeling_config()
-    texts["annotations/agreement.json"] = _json(release.facts.agreement)
+    texts["annotations/agreement.json"] = jsonl.json_bytes(release.facts.agreement).decode()
     return texts
-
-
-def _json(value: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(value), indent=1).decode() + "\n"

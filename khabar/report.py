@@ -62,12 +62,12 @@ def result_tables(result: Result, *, types: bool = False) -> RenderableType:
         parts.append(_seqeval_table(result))
     if types:
         parts += [_type_table(name, scores) for name, scores in result.per_type.items() if len(scores) > 1]
-    parts.append(_coverage_line(result))
+    parts += [*_loss_lines(result), _coverage_line(result)]
     return Group(*parts)
 
 
 def _score_table(result: Result) -> Table:
-    title = f"{result.name or 'predictions'} on {result.split}: exact spans (micro)"
+    title = Text(f"{result.name or 'predictions'} on {result.split}: exact spans (micro)", style="italic")
     table = Table("metric", title=title, title_justify="left", caption_justify="left")
     for name in ("P", "R", "F1", "95 %", "matched", "predicted", "gold"):
         table.add_column(name, justify="right")
@@ -99,26 +99,31 @@ def _type_table(name: str, scores: Mapping[str, Score]) -> Table:
     return table
 
 
+def _loss_lines(result: Result) -> list[Text]:
+    lines = []
+    for layer, sides in result.losses.items():
+        outside = {side: lost.nested + lost.shared_token + lost.no_token + lost.split for side, lost in sides.items()}
+        if any(outside.values()):
+            lines.append(
+                Text(
+                    f"{layer}: seqeval sees neither {outside['gold']} gold nor {outside['predicted']} predicted spans that IOB2 cannot hold"
+                )
+            )
+    if result.tags and result.tags.orphans:
+        lines.append(
+            Text(
+                f"{result.tags.orphans} of {result.tags.tags} tags are I- tags that continue nothing: strict IOB2 ignores them"
+            )
+        )
+    return lines
+
+
 def _coverage_line(result: Result) -> Text:
     coverage = result.coverage
     line = f"{coverage.predicted} of {coverage.documents} documents predicted"
     if coverage.missing:
         line += f"; missing, counted as empty: {', '.join(coverage.missing)}"
     return Text(line, style="bold red" if coverage.missing else "")
-
-
-def result_markdown(result: Result) -> str:
-    """Write a result as Markdown.
-
-    Args:
-        result: of `khabar.evaluate`.
-    """
-    head = ("metric", "P", "R", "F1", "95 %", "gold")
-    rows = [
-        (name, figure(s.precision), figure(s.recall), figure(s.f1), interval(s), str(s.gold))
-        for name, s in result.scores.items()
-    ]
-    return markdown_table(head, rows) + f"\n`{result.signature}`\n"
 
 
 def description_table(descriptions: Sequence[Description]) -> RenderableType:
@@ -162,16 +167,6 @@ def _grid(title: str, descriptions: Sequence[Description], rows: Mapping[str, Se
     return table
 
 
-def _colors() -> dict[str, str]:
-    from khabar.label_studio.config import FAMILY_COLORS
-
-    labels = ontology()
-    return {
-        **{entity.name: entity.color for entity in labels.entities},
-        **{event.name: FAMILY_COLORS[event.family] for event in labels.events},
-    }
-
-
 def show_terminal(document: Document, annotation: Annotation) -> RenderableType:
     """Lay a document out in the terminal: spans in colour, then its events.
 
@@ -179,7 +174,7 @@ def show_terminal(document: Document, annotation: Annotation) -> RenderableType:
         document: with its text.
         annotation: anybody's work on it.
     """
-    colors = _colors()
+    colors = ontology().colors
     text = Text(document.text)
     for mention in sorted(annotation.mentions, key=lambda item: -len(item.span)):
         text.stylize(f"underline {colors[mention.type]}", mention.start, mention.end)
@@ -197,7 +192,8 @@ def _event_table(document: Document, annotation: Annotation) -> Table:
     for event in annotation.events:
         fillers = ((argument.role, mentions[argument.mention]) for argument in event.arguments)
         arguments = "; ".join(f"{role}: {document.text[item.start : item.end]}" for role, item in fillers)
-        table.add_row(document.text[event.start : event.end], event.type, stance(event), arguments)
+        cells = (document.text[event.start : event.end], event.type, stance(event), arguments)
+        table.add_row(*(Text(cell) for cell in cells))
     return table
 
 
@@ -241,7 +237,7 @@ def show_page(document: Document, annotation: Annotation) -> str:
         }
         for event in annotation.events
     ]
-    colors = _colors()
+    colors = ontology().colors
     types = dict.fromkeys(item.type for item in annotation.items)
     return environment.get_template("show.html").render(
         document=document,

@@ -13,14 +13,13 @@ import pyarrow.parquet as pq
 
 from khabar import __version__
 from khabar.align import Losses
-from khabar.corpus import SPLITS, GoldSet
-from khabar.metrics.seqeval_view import layer_tags
+from khabar.corpus import COMPOSED_SPLITS, GoldSet
+from khabar.metrics.seqeval_view import TOKEN_LAYERS, layer_tags
 from khabar.ontology import Ontology, ontology
 from khabar.types import Annotation, Document, Event
 from khabar.wire import WireRecipe
 
 Row = dict[str, Any]
-COMPOSED = SPLITS[:3]
 
 
 class Feature(msgspec.Struct, frozen=True):
@@ -125,23 +124,23 @@ def configurations(recipes: Sequence[WireRecipe]) -> tuple[Configuration, ...]:
     return (
         Configuration(
             name="documents",
-            splits=COMPOSED,
+            splits=COMPOSED_SPLITS,
             features=(*_DOCUMENT, Feature("text", pa.string()), *_ANNOTATION),
-            rows=_document_rows,
+            rows=document_rows,
         ),
         Configuration(
             name="actors",
-            splits=COMPOSED,
+            splits=COMPOSED_SPLITS,
             features=(*_TOKENS, _tags("ner_tags", "actors", labels), _tags("filler_tags", "fillers", labels)),
             rows=lambda gold: _token_rows(gold, {"ner_tags": "actors", "filler_tags": "fillers"}),
         ),
         Configuration(
             name="triggers",
-            splits=COMPOSED,
+            splits=COMPOSED_SPLITS,
             features=(*_TOKENS, _tags("trigger_tags", "triggers", labels)),
             rows=lambda gold: _token_rows(gold, {"trigger_tags": "triggers"}),
         ),
-        Configuration(name="events", splits=COMPOSED, features=tuple(_EVENT_ROW), rows=_event_rows),
+        Configuration(name="events", splits=COMPOSED_SPLITS, features=tuple(_EVENT_ROW), rows=_event_rows),
         Configuration(
             name="wire",
             splits=("wire",),
@@ -169,7 +168,12 @@ def _annotation_row(document: Document, annotation: Annotation, gold: GoldSet) -
     return {**meta, "sentences": sentences, **{key: record[key] for key in ("mentions", "events", "links")}}
 
 
-def _document_rows(gold: GoldSet) -> list[Row]:
+def document_rows(gold: GoldSet) -> list[Row]:
+    """Write documents with their texts and everything that is annotated in them.
+
+    Args:
+        gold: with texts.
+    """
     return [
         {**_annotation_row(document, annotation, gold), "text": document.text}
         for document, annotation in zip(gold.documents, gold.annotations, strict=True)
@@ -354,7 +358,7 @@ def losses(gold: Mapping[str, GoldSet]) -> dict[str, Losses]:
         gold: gold sets by split.
     """
     total = {}
-    for layer in ("actors", "fillers", "triggers"):
+    for layer in TOKEN_LAYERS:
         lost = Losses()
         for gold_set in gold.values():
             for annotation in gold_set.annotations:

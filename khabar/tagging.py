@@ -14,7 +14,6 @@ from khabar.metrics.seqeval_view import layer_tags
 from khabar.types import Annotation, Event, Mention
 from khabar.wire import build
 
-TOKEN_LAYERS = ("actors", "fillers", "triggers")
 Words = Sequence[str]
 Tagger = Callable[[Words], Sequence[str]]
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import TypeVar
 
 from khabar.errors import Issue
 from khabar.ontology import Ontology, ontology
-from khabar.types import Annotation, Document, Event, Mention, Span, text_hash
+from khabar.types import Annotation, Document, Event, Mention, text_hash
+
+Record = TypeVar("Record")
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
@@ -29,7 +32,7 @@ def check_documents(documents: Sequence[Document]) -> Iterator[Issue]:
     """Check texts: no document twice, hashes right, no carriage return.
 
     Args:
-        documents: those without text (wire) are checked for duplicates only.
+        documents: wire documents without text are checked for duplicates only.
     """
     for doc_id, count in Counter(document.doc_id for document in documents).items():
         if count > 1:
@@ -42,7 +45,7 @@ def check_documents(documents: Sequence[Document]) -> Iterator[Issue]:
                 fix="Remove all but one.",
             )
     for document in documents:
-        if document.text:
+        if document.text or document.origin != "wire":
             yield from _check_text(document)
 
 
@@ -105,6 +108,7 @@ def check_annotation(
     document: Document | None = None,
     *,
     constraints: bool = True,
+    length: int | None = None,
     labels: Ontology | None = None,
 ) -> Iterator[Issue]:
     """Check one annotation: spans, texts, ids, labels, pointers and the ontology's constraints.
@@ -114,6 +118,7 @@ def check_annotation(
         document: its document; without text the span texts cannot be checked.
         constraints: whether role and crossing constraints count (they do for people's work;
             a system's breach of them is a wrong answer, not a broken file).
+        length: of the text, where the text itself is not here.
         labels: the ontology; the shipped one by default.
     """
     known = labels or ontology()
@@ -128,11 +133,12 @@ def check_annotation(
         return
     yield from _check_ids(annotation)
     for item in annotation.items:
-        yield from _check_span(annotation.doc_id, item, document)
+        yield from _check_span(annotation.doc_id, item, document, length)
     yield from _check_labels(annotation, known)
     yield from _check_pointers(annotation)
     yield from _check_repeats(annotation)
     if constraints:
+        yield from _check_one_label(annotation)
         yield from _check_crossing(annotation)
         yield from _check_roles(annotation, known)
 
@@ -156,8 +162,10 @@ def _check_ids(annotation: Annotation) -> Iterator[Issue]:
             )
 
 
-def _check_span(doc_id: str, item: Mention | Event, document: Document | None) -> Iterator[Issue]:
+def _check_span(doc_id: str, item: Mention | Event, document: Document | None, length: int | None) -> Iterator[Issue]:
     where = _at(doc_id, item)
+    text = document.text if document else ""
+    limit = len(text) or length
     if item.start < 0 or item.start >= item.end:
         yield Issue(
             code="span-empty",
@@ -167,27 +175,22 @@ def _check_span(doc_id: str, item: Mention | Event, document: Document | None) -
             expected="0 ≤ start < end",
             fix="Mark at least one character.",
         )
-        return
-    if document is None or not document.text:
-        return
-    if item.end > len(document.text):
+    elif limit is not None and item.end > limit:
         yield Issue(
             code="span-outside",
             doc_id=doc_id,
             where=where,
             found=f"end {item.end}",
-            expected=f"at most {len(document.text)}, the length of the text in code points",
+            expected=f"at most {limit}, the length of the text in code points",
             fix="Offsets count Unicode code points, not bytes or UTF-16 units.",
         )
-        return
-    there = document.text[item.start : item.end]
-    if item.text is not None and item.text != there:
+    elif text and item.text not in (None, text[item.start : item.end]):
         yield Issue(
             code="span-text",
             doc_id=doc_id,
             where=where,
             found=f"{item.text!r} in the record",
-            expected=f"{there!r}, which stands in the text",
+            expected=f"{text[item.start : item.end]!r}, which stands in the text",
             fix="Correct the offsets or the text.",
         )
 
@@ -250,19 +253,48 @@ def _check_pointers(annotation: Annotation) -> Iterator[Issue]:
 
 
 def _check_repeats(annotation: Annotation) -> Iterator[Issue]:
-    for items in (annotation.mentions, annotation.events):
-        seen: set[tuple[Span, str]] = set()
-        for item in items:
-            if (item.span, item.type) in seen:
-                yield Issue(
-                    code="span-duplicate",
-                    doc_id=annotation.doc_id,
-                    where=_at(annotation.doc_id, item),
-                    found=f"{item.type} a second time on the same span",
-                    expected="one",
-                    fix="Remove the repetition.",
-                )
-            seen.add((item.span, item.type))
+    for items in _layers(annotation):
+        for item in _repeated([(item.span, item.type) for item in items], items):
+            yield _repeat(
+                "span-duplicate",
+                annotation.doc_id,
+                _at(annotation.doc_id, item),
+                f"{item.type} a second time on the same span",
+            )
+    for event in annotation.events:
+        for argument in _repeated(event.arguments, event.arguments):
+            found = f"{argument.role} → {argument.mention} a second time"
+            yield _repeat("argument-duplicate", annotation.doc_id, _at(annotation.doc_id, event), found)
+    for link in _repeated(annotation.links, annotation.links):
+        where = f"document {annotation.doc_id}, link {link.source}→{link.target}"
+        yield _repeat("link-duplicate", annotation.doc_id, where, f"{link.type} a second time")
+    for link in annotation.links:
+        if link.source == link.target:
+            where = f"document {annotation.doc_id}, link {link.type}"
+            yield _repeat("link-self", annotation.doc_id, where, f"{link.source} at both ends", "two events")
+
+
+def _layers(annotation: Annotation) -> tuple[Sequence[Mention | Event], ...]:
+    return annotation.mentions, annotation.events
+
+
+def _repeated(keys: Sequence[Hashable], items: Sequence[Record]) -> list[Record]:
+    first = {key: number for number, key in reversed(list(enumerate(keys)))}
+    return [item for number, (key, item) in enumerate(zip(keys, items, strict=True)) if first[key] != number]
+
+
+def _repeat(code: str, doc_id: str, where: str, found: str, expected: str = "once") -> Issue:
+    return Issue(code=code, doc_id=doc_id, where=where, found=found, expected=expected, fix="Remove the repetition.")
+
+
+def _check_one_label(annotation: Annotation) -> Iterator[Issue]:
+    for items in _layers(annotation):
+        types = dict.fromkeys((item.span, item.type) for item in items)
+        first = {(item.span, item.type): item for item in reversed(items)}
+        distinct = [first[key] for key in types]
+        for item in _repeated([item.span for item in distinct], distinct):
+            found = f"{item.type} on a span that has another type already"
+            yield _repeat("span-duplicate", annotation.doc_id, _at(annotation.doc_id, item), found, "one type a span")
 
 
 def _check_crossing(annotation: Annotation) -> Iterator[Issue]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,12 @@ import msgspec
 
 from khabar import jsonl
 from khabar.adjudicate import Decision, adjudicate
-from khabar.corpus import GoldSet, sentence_tokens
-from khabar.errors import KhabarError
+from khabar.corpus import COMPOSED_SPLITS, GoldSet, gold_set
+from khabar.errors import Issue, KhabarError
 from khabar.label_studio.desk import read_export
 from khabar.label_studio.server import annotator_email
-from khabar.types import Annotation, Document, Span
-from khabar.validate import check_annotation, check_documents
+from khabar.types import Annotation, Document
+from khabar.validate import check_annotation, check_documents, check_set
 from khabar.wire import WireRecipe, build
 
 PROJECTS = ("composed", "wire")
@@ -98,6 +97,7 @@ class Workspace(msgspec.Struct, frozen=True, dict=True):
         documents = {document.doc_id: document for document in self.documents(project)}
         email = annotator_email(annotator)
         annotations, issues = read_export(tasks, accounts, documents, email=email, author=annotator)
+        issues += check_set(annotations, documents)
         if issues:
             raise KhabarError(issues)
         return annotations
@@ -107,10 +107,24 @@ class Workspace(msgspec.Struct, frozen=True, dict=True):
 
         Args:
             project: composed or wire.
+
+        Raises:
+            KhabarError: decision-stale, where the document is not in the project.
         """
-        found: dict[str, list[Decision]] = {}
-        for decision in jsonl.read_list(self.folder / "adjudication" / f"{project}.jsonl", Decision):
-            found.setdefault(decision.doc_id, []).append(decision)
+        found: dict[str, list[Decision]] = {document.doc_id: [] for document in self.documents(project)}
+        path = self.folder / "adjudication" / f"{project}.jsonl"
+        for number, decision in jsonl.read_records(path, Decision):
+            if decision.doc_id not in found:
+                raise KhabarError(
+                    Issue(
+                        code="decision-stale",
+                        where=f"{path}:{number}",
+                        found=f"a decision about {decision.doc_id!r}",
+                        expected="a document of the project",
+                        fix="Correct the doc_id or remove the line.",
+                    )
+                )
+            found[decision.doc_id].append(decision)
         return found
 
     def gold(self, project: str) -> list[Annotation]:
@@ -126,46 +140,63 @@ class Workspace(msgspec.Struct, frozen=True, dict=True):
         second = {annotation.doc_id: annotation for annotation in two}
         decisions = self.decisions(project)
         documents = {document.doc_id: document for document in self.documents(project)}
-        gold = [adjudicate(item, second[item.doc_id], decisions.get(item.doc_id, [])) for item in one]
+        gold = [adjudicate(item, second[item.doc_id], decisions[item.doc_id]) for item in one]
         issues = [issue for item in gold for issue in check_annotation(item, documents[item.doc_id])]
         if issues:
             raise KhabarError(issues)
         return gold
 
     def stored_gold(self, project: str) -> list[Annotation]:
-        """Read the gold as it is kept.
+        """Read the gold as it is kept, in the order of the documents.
 
         Args:
             project: composed or wire.
+
+        Raises:
+            KhabarError: documents without gold, twice or unknown.
         """
-        return jsonl.read_list(self.folder / "gold" / f"{project}.jsonl", Annotation)
+        gold = jsonl.read_list(self.folder / "gold" / f"{project}.jsonl", Annotation)
+        documents = {document.doc_id: document for document in self.documents(project)}
+        issues = list(check_set(gold, documents))
+        if issues:
+            raise KhabarError(issues)
+        found = {annotation.doc_id: annotation for annotation in gold}
+        return [found[doc_id] for doc_id in documents]
+
+    def assignment(self) -> dict[str, str]:
+        """Read which split each storyline is in.
+
+        Raises:
+            KhabarError: split-unknown, where a storyline has none, or one that does not exist.
+        """
+        path = self.folder / "registry" / "splits.json"
+        found = jsonl.read_json(path, dict[str, str])
+        storylines = sorted({document.storyline for document in self.documents("composed")})
+        issues = [
+            Issue(
+                code="split-unknown",
+                where=f"{path}, storyline {name}",
+                found=repr(found.get(name)),
+                expected=", ".join(COMPOSED_SPLITS),
+                fix="Put every storyline into one split.",
+            )
+            for name in storylines
+            if found.get(name) not in COMPOSED_SPLITS
+        ]
+        if issues:
+            raise KhabarError(issues)
+        return found
 
     def gold_sets(self) -> dict[str, GoldSet]:
         """Put documents and kept gold together by split: train, validation, test, wire.
 
         Splits go by storyline, as annotations/registry/splits.json says.
         """
-        assignment = jsonl.read_json(self.folder / "registry" / "splits.json", dict[str, str])
-        documents = self.documents("composed")
-        gold = {annotation.doc_id: annotation for annotation in self.stored_gold("composed")}
+        assignment = self.assignment()
+        pairs = list(zip(self.documents("composed"), self.stored_gold("composed"), strict=True))
         sets = {}
-        for split in ("train", "validation", "test"):
-            chosen = [document for document in documents if assignment[document.storyline] == split]
-            tokens = {document.doc_id: sentence_tokens(document.text) for document in chosen}
-            annotations = tuple(gold[document.doc_id] for document in chosen)
-            sets[split] = GoldSet(name=split, documents=tuple(chosen), annotations=annotations, tokens=tokens)
-        return {**sets, "wire": self._wire_set()}
-
-    def _wire_set(self) -> GoldSet:
-        gold = {annotation.doc_id: annotation for annotation in self.stored_gold("wire")}
-        documents = tuple(recipe.document for recipe in self.recipes)
-        return GoldSet(
-            name="wire",
-            documents=documents,
-            annotations=tuple(gold[document.doc_id] for document in documents),
-            tokens={recipe.document.doc_id: _spans(recipe.sentences) for recipe in self.recipes},
-        )
-
-
-def _spans(sentences: Sequence[Sequence[tuple[int, int]]]) -> tuple[tuple[Span, ...], ...]:
-    return tuple(tuple(Span(start, end) for start, end in row) for row in sentences)
+        for split in COMPOSED_SPLITS:
+            chosen = [pair for pair in pairs if assignment[pair[0].storyline] == split]
+            sets[split] = gold_set(split, [document for document, _ in chosen], [gold for _, gold in chosen])
+        bare = [recipe.document for recipe in self.recipes]
+        return {**sets, "wire": gold_set("wire", bare, self.stored_gold("wire"), recipes=self.recipes)}

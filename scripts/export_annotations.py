@@ -17,6 +17,8 @@ def main(
         Path | None, typer.Option(help="the wire articles; without them the wire project is left out")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="write the exports into this folder")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="replace kept exports that differ")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="allow documents that are not annotated yet")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="compare with annotations/exports; write nothing there")
     ] = False,
@@ -26,7 +28,9 @@ def main(
         raise typer.BadParameter("give either --output FOLDER or --check")
     workspace = Workspace(annotations, sources)
     lines = (
-        campaign.check_exports(data, workspace) if output is None else campaign.write_exports(data, workspace, output)
+        campaign.check_exports(data, workspace)
+        if output is None
+        else campaign.write_exports(data, workspace, output, replace=replace, partial=partial)
     )
     for line in lines:
         typer.echo(line)

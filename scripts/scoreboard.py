@@ -10,8 +10,8 @@ from rich.table import Table
 from khabar import jsonl
 from khabar.cli import run
 from khabar.evaluation import Result, evaluate
+from khabar.metrics import TOKEN_LAYERS
 from khabar.report import figure, interval
-from khabar.tagging import TOKEN_LAYERS
 
 
 def main(

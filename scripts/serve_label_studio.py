@@ -22,7 +22,10 @@ def main(
         typer.echo(f"stopped: {data}")
         return
     if who:
-        state = server.load_state(data)
+        state = server.stored_state(data)
+        if state is None or not server.answers(state.url):
+            typer.echo(f"no Label Studio is running in {data}")
+            raise typer.Exit(1)
         typer.echo(f"Label Studio is running: {state.url}")
         for email, account in state.accounts.items():
             typer.echo(f"  {email}  {account.password}")

@@ -90,6 +90,33 @@ def test_dropping_a_mention_takes_its_arguments_with_it() -> None:
     assert gold.events[0].arguments == ()
 
 
+INVALID = {
+    "a misspelt value": [decide(ARMY, "kepe"), *DECISIONS[1:]],
+    "two decisions on one item": [*DECISIONS, decide(ARMY, "drop")],
+    "a value that the attribute does not have": [*DECISIONS[:2], decide(ACTUALITY, "past")],
+    "an attribute that does not exist": [*DECISIONS, decide(Item("attribute", 7, 14, "tense", layer="event"), "past")],
+    "an argument whose mention is dropped": [
+        decide(ARMY, "keep"),
+        decide(PLACE, "keep"),
+        DECISIONS[2],
+        decide(Item("mention", 15, 22, "PLACE"), "drop"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_a_decision_that_cannot_be_carried_out_is_an_error(name: str) -> None:
+    with pytest.raises(KhabarError) as caught:
+        adjudicate(ONE, TWO, INVALID[name])
+    assert caught.value.code == "decision-invalid"
+
+
+def test_an_attribute_of_nothing_is_stale() -> None:
+    with pytest.raises(KhabarError) as caught:
+        adjudicate(ONE, TWO, [*DECISIONS, decide(Item("attribute", 50, 53, "actuality", layer="event"), "actual")])
+    assert caught.value.code == "decision-stale"
+
+
 def test_a_symmetric_link_has_no_direction() -> None:
     events = (event("e1", 0, 6, "Effect.Casualty"), event("e2", 7, 14, "Effect.Casualty"))
     one = annotation(*events, author="a", links=(Link("CONFLICTS", "e1", "e2"),))

@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,41 @@ def test_the_card_says_in_its_first_paragraph_how_the_text_was_made() -> None:
     paragraphs = [part.strip() for part in card.split("\n\n") if part.strip() and not part.lstrip().startswith("#")]
     assert "written by a language model" in paragraphs[0]
     assert "no human annotated" in paragraphs[0]
+
+
+EDITS = {
+    "exports/composed/annotator-a.json": (
+        "document-missing",
+        lambda text: text.replace("\n", "", 1).split(",\n", 1)[1].join(("[\n", "")),
+    ),
+    "exports/composed/annotator-b.json": (
+        "document-missing",
+        lambda text: text.replace("\n", "", 1).split(",\n", 1)[1].join(("[\n", "")),
+    ),
+    "gold/composed.jsonl": ("document-missing", lambda text: text.split("\n", 1)[1]),
+    "registry/splits.json": ("split-unknown", lambda text: text.replace('"train"', '"tset"', 1)),
+    "adjudication/composed.jsonl": ("decision-stale", lambda text: text.replace('"syria-1-a"', '"syria-9-z"', 1)),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_what_is_missing_or_misspelt_in_the_folder_is_an_error(tmp_path: Path, name: str) -> None:
+    shutil.copytree(ROOT / "annotations", tmp_path / "annotations")
+    code, edit = EDITS[name]
+    path = tmp_path / "annotations" / name
+    path.write_text(edit(path.read_text(encoding="utf-8")), encoding="utf-8")
+    workspace = Workspace(tmp_path / "annotations")
+    read = workspace.gold_sets if name.startswith(("gold", "registry")) else partial(workspace.gold, "composed")
+    with pytest.raises(KhabarError) as caught:
+        read()
+    assert code in {issue.code for issue in caught.value.issues}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("system", ["dictionary", "crf"])
+def test_the_baselines_predict_again_what_is_stored(tmp_path: Path, system: str) -> None:
+    folder = ROOT / "evaluation" / "baselines" / system
+    done = script(str(folder / "predict.py"), "--split", "validation", "--split", "test", "--output", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for split in ("validation", "test"):
+        assert (tmp_path / f"{split}.jsonl").read_bytes() == (folder / "predictions" / f"{split}.jsonl").read_bytes()

@@ -42,10 +42,10 @@ def test_an_unknown_field_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_a_folder_are_said_to_be_missing(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.jsonl", tmp_path):
+    for path, code in ((tmp_path / "none.jsonl", "file-missing"), (tmp_path, "file-unreadable")):
         with pytest.raises(KhabarError) as caught:
             jsonl.read_text(path)
-        assert caught.value.code == "file-missing"
+        assert caught.value.code == code
 
 
 def test_line_ends_are_not_translated(tmp_path: Path) -> None:

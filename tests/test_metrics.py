@@ -4,14 +4,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from builders import GOLD, TEXT, annotation, document, event, mention
+from builders import GOLD, annotation, document, event, mention
 from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
 
 from khabar import jsonl
-from khabar.corpus import GoldSet, sentence_tokens
+from khabar.corpus import GoldSet
+from khabar.corpus import gold_set as make_set
 from khabar.errors import KhabarError
 from khabar.evaluation import evaluate
 from khabar.metrics import METRICS, Counts
@@ -96,8 +97,7 @@ def test_undefined_is_none_and_no_match_is_zero() -> None:
 
 
 def gold_set(annotations: list[Annotation], documents: list[Document]) -> GoldSet:
-    tokens = {item.doc_id: sentence_tokens(item.text) for item in documents}
-    return GoldSet(name="case", documents=tuple(documents), annotations=tuple(annotations), tokens=tokens)
+    return make_set("case", documents, annotations)
 
 
 CASES = sorted(
@@ -204,4 +204,44 @@ def test_the_signature_tells_data_and_labels_apart() -> None:
     assert one.signature != two.signature
     assert f"labels:{ontology().hash}" in one.signature
     assert "scheme:iob2-strict" in one.signature
-    assert len(TEXT) == gold.documents[0].text.__len__()
+
+
+def test_spans_that_iob2_cannot_hold_are_counted_on_both_sides() -> None:
+    spurious = annotation(*GOLD.items, mention("m9", 0, 44, "ARMED_GROUP"))
+    result = evaluate(gold=gold_set([GOLD], [document()]), pred=[spurious], layers=("actors",))
+    assert result.losses["actors"]["gold"].split == 0
+    assert result.losses["actors"]["predicted"].split == 1
+    assert result.scores["actors"].predicted == 3
+
+
+def test_the_signature_does_not_depend_on_the_order_of_layers_but_on_the_tokens() -> None:
+    gold = gold_set([GOLD], [document()])
+    one, two = (
+        evaluate(gold=gold, pred=[GOLD], layers=layers).signature
+        for layers in (["triggers", "actors", "actors"], ["actors", "triggers"])
+    )
+    assert one == two
+    cut = msgspec.structs.replace(gold, tokens={"d1": gold.tokens["d1"][:1]})
+    assert cut.hash != gold.hash
+
+
+@pytest.mark.parametrize("layers", [["actor"], "places", []])
+def test_unknown_layers_are_refused(layers: list[str]) -> None:
+    with pytest.raises(KhabarError) as caught:
+        evaluate(gold=gold_set([GOLD], [document()]), pred=[GOLD], layers=layers)
+    assert caught.value.code == "usage"
+
+
+def test_an_offset_past_the_end_of_a_text_that_is_not_here_is_refused() -> None:
+    gold = msgspec.structs.replace(gold_set([GOLD], [document()]), documents=(document(""),))
+    far = annotation(mention("m1", 0, 10**20, "PLACE"))
+    with pytest.raises(KhabarError) as caught:
+        evaluate(gold=gold, pred=[far])
+    assert caught.value.code == "span-outside"
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_tags_without_a_valid_entity_are_null_with_a_reason() -> None:
+    score = score_tags([["O"]], [["I-X"]])
+    assert score.macro["f1"] is None
+    assert score.reason

@@ -8,19 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tree import files
 
-from khabar.corpus import index, load_gold
+from khabar.corpus import load_gold
 from khabar.types import Annotation
 from khabar.validate import check_annotation
 
 ROOT = Path(__file__).resolve().parent.parent
-TRACKED = [
-    ROOT / name
-    for name in subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split("\0")
-    if name and (ROOT / name).is_file()
-]
+TRACKED = files()
 CODE = [path for path in TRACKED if path.suffix == ".py" and "tests" not in path.parts]
 TEXTS = [path for path in TRACKED if path.suffix != ".parquet"]
 # Written in parts, so that this file does not hold what it looks for.
@@ -129,7 +124,7 @@ def test_the_readmes_prediction_is_valid() -> None:
     gold = load_gold("test")
     text = re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0]
     prediction = msgspec.json.decode(text, type=Annotation)
-    document = index(gold.documents)[prediction.doc_id]
+    document = gold.by_id[prediction.doc_id]
     assert list(check_annotation(prediction, document)) == []
     shown = [document.text[item.start : item.end] for item in prediction.items]
     assert shown == ["Gholmash", "toll"]

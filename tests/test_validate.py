@@ -31,6 +31,13 @@ BROKEN = {
         mention("m1", 15, 22, "PLACE"), event("e1", 7, 14, "Strike.Shelling", ("Target", "m1"))
     ),
     "document-hash": annotation(sha256="0" * 64),
+    "argument-duplicate": annotation(
+        mention("m1", 15, 22, "PLACE"), event("e1", 7, 14, "Combat.Clash", ("Place", "m1"), ("Place", "m1"))
+    ),
+    "link-duplicate": annotation(
+        event("e1", 0, 6, "Combat.Clash"), event("e2", 7, 14, "Combat.Clash"), links=(Link("COREF", "e2", "e1"),) * 2
+    ),
+    "link-self": annotation(event("e1", 7, 14, "Combat.Clash"), links=(Link("CAUSES", "e1", "e1"),)),
 }
 
 
@@ -94,3 +101,15 @@ def test_sets_are_checked() -> None:
 
 def test_nearest_is_silent_where_nothing_is_near() -> None:
     assert nearest("zzz", ["Agent"]) == ""
+
+
+def test_one_span_has_one_type_in_peoples_work() -> None:
+    both = annotation(event("e1", 7, 14, "Strike.Shelling"), event("e2", 7, 14, "Effect.Casualty"))
+    assert codes(check_annotation(both, document())) == ["span-duplicate"]
+    assert codes(check_annotation(both, document(), constraints=False)) == []
+
+
+def test_a_composed_document_without_text_is_no_wire_document() -> None:
+    empty = msgspec.structs.replace(document(), text="")
+    assert codes(check_documents([empty])) == ["document-hash"]
+    assert codes(check_documents([msgspec.structs.replace(empty, origin="wire")])) == []

@@ -10,6 +10,7 @@ from khabar import jsonl
 from khabar.errors import Issue, KhabarError
 from khabar.label_studio import desk, server
 from khabar.types import Annotation
+from khabar.validate import check_set
 from khabar.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -100,30 +101,53 @@ def export_projects(data: Path, workspace: Workspace) -> dict[str, desk.Export]:
     return exports
 
 
-def write_exports(data: Path, workspace: Workspace, output: Path) -> Iterator[str]:
+def write_exports(
+    data: Path, workspace: Workspace, output: Path, *, replace: bool = False, partial: bool = False
+) -> Iterator[str]:
     """Export every annotator's work and write it as it is kept; nothing is written unless all of it is valid.
 
     Args:
         data: the data folder of a running server.
         workspace: the corpus.
         output: the folder for <project>/<annotator>.json.
+        replace: whether a kept export may be replaced by another.
+        partial: whether documents without work are allowed, while a campaign is under way.
 
     Yields:
         A line on each file.
+
+    Raises:
+        KhabarError: all issues of the exports; export-kept, where a file would be replaced.
     """
-    exports = export_projects(data, workspace)
-    for project, exported in exports.items():
-        _read_all(workspace, project, exported)
-    for project, exported in exports.items():
-        jsonl.write_json(output / project / "accounts.json", exported.accounts)
+    files: dict[Path, bytes] = {}
+    for project, exported in export_projects(data, workspace).items():
+        _read_all(workspace, project, exported, partial=partial)
+        files[output / project / "accounts.json"] = jsonl.json_bytes(exported.accounts)
         for annotator in workspace.annotators:
-            path = output / project / f"{annotator}.json"
-            tasks = desk.of_annotator(exported, server.annotator_email(annotator), keep_text=project != "wire")
-            jsonl.write_array(path, tasks)
-            yield f"{path}: {len(tasks)} documents"
+            email = server.annotator_email(annotator)
+            tasks = desk.of_annotator(exported, email, keep_text=project != "wire")
+            files[output / project / f"{annotator}.json"] = jsonl.array_bytes(tasks)
+    kept = [path for path, content in files.items() if path.exists() and path.read_bytes() != content]
+    if kept and not replace:
+        raise KhabarError(_kept(path) for path in kept)
+    for path, content in files.items():
+        jsonl.write_bytes(path, content)
+        yield f"{path}: {len(content):,} bytes"
 
 
-def _read_all(workspace: Workspace, project: str, exported: desk.Export) -> dict[str, list[Annotation]]:
+def _kept(path: Path) -> Issue:
+    return Issue(
+        code="export-kept",
+        where=str(path),
+        found="another export",
+        expected="no file, or the same content",
+        fix="Export into another folder and compare; --replace if the new one shall stand.",
+    )
+
+
+def _read_all(
+    workspace: Workspace, project: str, exported: desk.Export, *, partial: bool = False
+) -> dict[str, list[Annotation]]:
     documents = {document.doc_id: document for document in workspace.documents(project)}
     found: dict[str, list[Annotation]] = {}
     issues: list[Issue] = []
@@ -133,7 +157,7 @@ def _read_all(workspace: Workspace, project: str, exported: desk.Export) -> dict
         found[annotator], problems = desk.read_export(
             tasks, exported.accounts, documents, email=email, author=annotator
         )
-        issues += problems
+        issues += [*problems, *check_set(found[annotator], documents, complete=not partial)]
     if issues:
         raise KhabarError(issues)
     return found

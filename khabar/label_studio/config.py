@@ -7,17 +7,6 @@ from xml.etree import ElementTree
 from khabar.ontology import Ontology, ontology
 
 TEXT = "text"
-FAMILY_COLORS = {
-    "Combat": "#D55E00",
-    "Strike": "#E69F00",
-    "Violence": "#A50026",
-    "Effect": "#CC79A7",
-    "Territory": "#0072B2",
-    "Posture": "#56B4E9",
-    "Group": "#7F7F00",
-    "Politics": "#009E73",
-    "Civil": "#6A3D9A",
-}
 # Arabic is scrambled by default: Label Studio lays every line out left to right.
 STYLE = """
 .lsf-richtext__line{display:block;min-height:1.2em;unicode-bidi:plaintext;text-align:start}
@@ -71,7 +60,7 @@ def _events(bar: ElementTree.Element, known: Ontology) -> None:
             control,
             "Label",
             value=event.name,
-            background=FAMILY_COLORS[event.family],
+            background=known.colors[event.name],
             hotkey=event.hotkey,
             hint=event.definition,
         )

@@ -171,7 +171,13 @@ class _Reader:
         if kind == "labels":
             self._labels(region, item, value)
         else:
-            self.attributes.setdefault(region, {})[str(item.get("from_name"))] = values[0]
+            self._attribute(region, str(item.get("from_name")), values[0])
+
+    def _attribute(self, region: str, name: str, value: str) -> None:
+        own = self.attributes.setdefault(region, {})
+        if name in own:
+            self.issue("region-shape", f"region {region}", f"{name} twice", "once", "Choose it again in Label Studio.")
+        own[name] = value
 
     def _labels(self, region: str, item: Json, value: Mapping[str, Any]) -> None:
         start, end = value.get("start"), value.get("end")
@@ -212,6 +218,14 @@ class _Reader:
                     "a labelled region",
                     "Label it in Label Studio, or remove it.",
                 )
+            for name in sorted(values.keys() - self._controls(region)):
+                self.issue(
+                    "region-shape",
+                    f"region {region}",
+                    f"{name} of a region that has no such attribute",
+                    "attributes of its own kind",
+                    "Remove it in Label Studio, or bring back the project's configuration.",
+                )
             for name in ("entity_loaded", "event_loaded"):
                 if values.get(name, "no") not in ("yes", "no"):
                     self.issue(
@@ -221,6 +235,13 @@ class _Reader:
                         "yes or no",
                         "The project has another configuration.",
                     )
+
+    def _controls(self, region: str) -> set[str]:
+        if region not in self.labelled:
+            return set(self.attributes.get(region, {}))
+        if self.labelled[region]["from_name"] == "entity":
+            return {"referent", *(control for _, control, _ in _ENTITY_FIELDS)}
+        return {control for _, control, _ in _EVENT_FIELDS}
 
     def _text(self, value: Mapping[str, Any]) -> str | None:
         # What Label Studio calls text is the rendered selection: white space may be folded in it.

@@ -264,8 +264,16 @@ def submit(
     return new
 
 
-def _number(account: Any) -> int:
-    return int(account["id"] if isinstance(account, Mapping) else account)
+def _number(account: Any) -> int | None:
+    found = account.get("id") if isinstance(account, Mapping) else account
+    return found if isinstance(found, int) else None
+
+
+def _address(account: Any, accounts: Mapping[str, str]) -> str:
+    # Label Studio gives an account as its number, or as a record with its number, its address or both.
+    if isinstance(account, Mapping) and isinstance(account.get("email"), str):
+        return str(account["email"])
+    return accounts.get(str(_number(account)), "nobody known")
 
 
 def export(client: LabelStudio, project: int) -> Export:
@@ -294,9 +302,7 @@ def of_annotator(exported: Export, email: str, *, keep_text: bool) -> list[Json]
     """
     kept: list[Json] = []
     for task in sorted(exported.tasks, key=lambda item: str(item["data"].get("doc_id"))):
-        own = [
-            item for item in task["annotations"] if exported.accounts.get(str(_number(item["completed_by"]))) == email
-        ]
+        own = [item for item in task["annotations"] if _address(item.get("completed_by"), exported.accounts) == email]
         if own:
             drafts = [item for item in task.get("drafts", ()) if item.get("user") == email]
             mine = {**task, "annotations": own, "drafts": drafts}
@@ -336,41 +342,48 @@ def read_export(
     found: dict[str, Annotation] = {}
     issues: list[Issue] = []
     for task in tasks:
-        doc_id = str(task.get("data", {}).get("doc_id"))
-        document = documents.get(doc_id)
-        if document is None:
-            issues.append(
-                _task_issue(
-                    "document-unknown",
-                    doc_id,
-                    "a task of an unknown document",
-                    "a doc_id of the corpus",
-                    "Remove the task or add its document.",
-                )
-            )
-            continue
-        if task["data"].get("sha256") != document.sha256 or (
-            "text" in task["data"] and document.text and task["data"]["text"] != document.text
-        ):
-            issues.append(
-                _task_issue(
-                    "document-hash",
-                    doc_id,
-                    "another text in the task",
-                    document.sha256[:12],
-                    "The work belongs to another version of the text.",
-                )
-            )
-            continue
-        items = [item for item in task.get("annotations", []) if not item.get("was_cancelled")]
-        issues += _check_accounts(doc_id, items, accounts, email)
-        if len(items) == 1:
-            annotation, problems = from_result(items[0]["result"], document, author=author)
-            issues += [*problems, *check_annotation(annotation, document)]
-            if doc_id in found:
-                issues.append(_task_issue("document-duplicate", doc_id, "two tasks", "one", "Delete one of them."))
-            found[doc_id] = annotation
+        doc_id = str(task["data"].get("doc_id")) if _is_task(task) else ""
+        problems = list(_check_task(task, documents))
+        if not problems:
+            items = [item for item in task["annotations"] if not item.get("was_cancelled")]
+            problems += _check_accounts(doc_id, items, accounts, email)
+            if len(items) == 1:
+                annotation, unread = from_result(items[0]["result"], documents[doc_id], author=author)
+                problems += [*unread, *check_annotation(annotation, documents[doc_id])]
+                if doc_id in found:
+                    problems.append(_task_issue("document-duplicate", doc_id, "two tasks", "one", "Delete one."))
+                found[doc_id] = annotation
+        issues += problems
     return [found[doc_id] for doc_id in documents if doc_id in found], issues
+
+
+def _is_task(task: Any) -> bool:
+    return isinstance(task, dict) and isinstance(task.get("data"), dict)
+
+
+def _check_task(task: Any, documents: Mapping[str, Document]) -> Iterator[Issue]:
+    if not _is_task(task) or not _are_annotations(task.get("annotations")):
+        expected = "an object with data, and annotations that each have a result"
+        yield _task_issue("region-shape", "?", f"{str(task)[:60]!r}", expected, "Export again as JSON.")
+        return
+    doc_id, data = str(task["data"].get("doc_id")), task["data"]
+    document = documents.get(doc_id)
+    if document is None:
+        yield _task_issue(
+            "document-unknown", doc_id, "an unknown document", "a doc_id of the corpus", "Remove it or add its text."
+        )
+    elif data.get("sha256") != document.sha256 or ("text" in data and document.text and data["text"] != document.text):
+        fix = "The work belongs to another version of the text."
+        yield _task_issue("document-hash", doc_id, "another text in the task", document.sha256[:12], fix)
+
+
+def _are_annotations(items: Any) -> bool:
+    return isinstance(items, list) and all(
+        isinstance(item, dict)
+        and isinstance(item.get("result"), list)
+        and all(isinstance(r, dict) for r in item["result"])
+        for item in items
+    )
 
 
 def _check_accounts(doc_id: str, items: Sequence[Json], accounts: Mapping[str, str], email: str) -> Iterator[Issue]:
@@ -378,9 +391,9 @@ def _check_accounts(doc_id: str, items: Sequence[Json], accounts: Mapping[str, s
         code = "annotation-duplicate" if items else "annotation-missing"
         yield _task_issue(code, doc_id, f"{len(items)} annotations of {email}", "one", "Keep the one that counts.")
     for item in items:
-        author = accounts.get(str(_number(item["completed_by"])), "nobody known")
+        author = _address(item.get("completed_by"), accounts)
         editor = item.get("updated_by")
-        changed_by = author if editor is None else accounts.get(str(_number(editor)), "nobody known")
+        changed_by = author if editor is None else _address(editor, accounts)
         if author != email:
             yield _task_issue(
                 "account-foreign", doc_id, f"work of {author}", email, "Export it under its own annotator."

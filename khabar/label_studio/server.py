@@ -61,12 +61,20 @@ def load_state(folder: Path, *, port: int = 0) -> State:
         folder: Label Studio's data folder.
         port: the port to use; the stored one, or a free one, where it is 0.
     """
-    path = folder / STATE
-    if path.exists():
-        state = jsonl.read_json(path, State)
+    state = stored_state(folder)
+    if state is not None:
         return msgspec.structs.replace(state, port=port) if port else state
     accounts = {MANAGER: Account(secrets.token_urlsafe(12))}
     return save_state(folder, State(port=port or free_port(), secret_key=secrets.token_urlsafe(40), accounts=accounts))
+
+
+def stored_state(folder: Path) -> State | None:
+    """Read the state of a data folder; None where no server was ever started in it.
+
+    Args:
+        folder: Label Studio's data folder.
+    """
+    return jsonl.read_json(folder / STATE, State) if (folder / STATE).exists() else None
 
 
 def save_state(folder: Path, state: State) -> State:
@@ -76,8 +84,7 @@ def save_state(folder: Path, state: State) -> State:
         folder: Label Studio's data folder.
         state: what to keep.
     """
-    jsonl.write_json(folder / STATE, state)
-    (folder / STATE).chmod(0o600)
+    jsonl.write_bytes(folder / STATE, jsonl.json_bytes(state), mode=0o600)
     return state
 
 
@@ -201,18 +208,30 @@ def stop(folder: Path) -> None:
     Args:
         folder: its data folder.
     """
-    state = load_state(folder)
-    if not state.pid:
+    state = stored_state(folder)
+    if state is None or not state.pid:
         return
-    try:
+    if _is_ours(state.pid, folder):
         os.kill(state.pid, signal.SIGTERM)
         for _ in range(100):
             if _ended(state):
                 break
             time.sleep(0.1)
-    except ProcessLookupError:
-        pass
     save_state(folder, msgspec.structs.replace(state, pid=0))
+
+
+def _is_ours(pid: int, folder: Path) -> bool:
+    # A number that was stored before a crash or a restart may be another program's by now.
+    try:
+        command = subprocess.run(
+            ["ps", "-ww", "-o", "args=", "-p", str(pid)],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+    except FileNotFoundError:
+        command = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") if Path(f"/proc/{pid}").exists() else ""
+    return "label-studio" in command and str(folder.resolve()) in command
 
 
 def _ended(state: State) -> bool:

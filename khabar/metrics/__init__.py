@@ -2,5 +2,6 @@
 
 from khabar.metrics.counts import Counts
 from khabar.metrics.declared import METRICS, Metric, metric_names
+from khabar.metrics.seqeval_view import TOKEN_LAYERS
 
-__all__ = ["METRICS", "Counts", "Metric", "metric_names"]
+__all__ = ["METRICS", "TOKEN_LAYERS", "Counts", "Metric", "metric_names"]

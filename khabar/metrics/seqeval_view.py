@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from khabar.ontology import ontology
 from khabar.types import Annotation, Span
 
 Sentences = Sequence[Sequence[Span]]
+TOKEN_LAYERS = ("actors", "fillers", "triggers")
 
 
 class SeqevalScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +52,13 @@ def layer_tags(annotation: Annotation, layer: str, sentences: Sentences) -> tupl
         row, losses = to_iob2(spans, tokens)
         tags.append(row)
         lost += losses
-    return tags, lost
+    limits = [Span(tokens[0].start, tokens[-1].end) for tokens in sentences]
+    # A span over two sentences is met in both, and lost once.
+    split = sum(
+        any(limit.overlaps(span) for limit in limits) and not any(limit.holds(span) for limit in limits)
+        for span, _ in spans
+    )
+    return tags, msgspec.structs.replace(lost, split=split)
 
 
 def score_tags(gold: Sequence[Sequence[str]], pred: Sequence[Sequence[str]]) -> SeqevalScore:
@@ -78,9 +86,12 @@ def score_tags(gold: Sequence[Sequence[str]], pred: Sequence[Sequence[str]]) -> 
     )
     rows = {name: _row(row) for name, row in report.items()}
     averages = {name: rows.pop(f"{name} avg") for name in ("micro", "macro", "weighted")}
-    return SeqevalScore(
-        micro={**averages["micro"]}, macro={**averages["macro"]}, weighted={**averages["weighted"]}, per_type=rows
-    )
+    undefined = {
+        name: {key: None if math.isnan(value) else value for key, value in row.items()}
+        for name, row in averages.items()
+    }
+    reason = "" if rows else "no valid entity in gold or prediction"
+    return SeqevalScore(**undefined, per_type=rows, reason=reason)
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, float]:

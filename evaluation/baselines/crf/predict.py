@@ -17,7 +17,8 @@ from rich.progress import track
 
 from khabar import jsonl
 from khabar.cli import run
-from khabar.tagging import TOKEN_LAYERS, Example, Tagger, examples, predict, with_texts
+from khabar.metrics import TOKEN_LAYERS
+from khabar.tagging import Example, Tagger, examples, predict, with_texts
 
 ARABIC = re.compile(r"[\u0600-\u06ff]")
 MARKS = re.compile(r"[\u064b-\u0652\u0670\u0640]")

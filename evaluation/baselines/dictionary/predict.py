@@ -9,7 +9,8 @@ import typer
 
 from khabar import jsonl
 from khabar.cli import run
-from khabar.tagging import TOKEN_LAYERS, Example, Tagger, examples, predict, with_texts
+from khabar.metrics import TOKEN_LAYERS
+from khabar.tagging import Example, Tagger, examples, predict, with_texts
 
 LONGEST = 8
 Phrase = tuple[str, ...]
