@@ -29,6 +29,8 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
     event_types: dict[str, int]
     roles: dict[str, int]
     attributes: dict[str, dict[str, int]]
+    languages: dict[str, dict[str, int]]
+    words: tuple[int, ...]
     genres: dict[str, int]
     theatres: dict[str, int]
 
@@ -66,9 +68,26 @@ def describe(gold: GoldSet) -> Description:
         event_types=_count((event.type for event in events), labels.event_types),
         roles=_count((argument.role for argument in arguments), labels.role_names),
         attributes=attributes,
+        languages={language: _of_language(gold, language) for language in ("en", "ar")},
+        words=tuple(len(document.text.split()) for document in gold.documents if document.text),
         genres=dict(sorted(Counter(document.genre for document in gold.documents).items())),
         theatres=dict(sorted(Counter(document.theatre for document in gold.documents).items())),
     )
+
+
+def _of_language(gold: GoldSet, language: str) -> dict[str, int]:
+    pairs = [
+        (document, annotation)
+        for document, annotation in zip(gold.documents, gold.annotations, strict=True)
+        if document.lang == language
+    ]
+    return {
+        "documents": len(pairs),
+        "tokens": sum(len(row) for document, _ in pairs for row in gold.tokens[document.doc_id]),
+        "mentions": sum(len(annotation.mentions) for _, annotation in pairs),
+        "events": sum(len(annotation.events) for _, annotation in pairs),
+        "arguments": sum(len(event.arguments) for _, annotation in pairs for event in annotation.events),
+    }
 
 
 def _count(values: Iterable[str], names: Iterable[str]) -> dict[str, int]:

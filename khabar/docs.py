@@ -19,6 +19,7 @@ from khabar.evaluation import Result, Score
 from khabar.metrics import METRICS
 from khabar.ontology import EVERYWHERE, ontology
 from khabar.report import SIZES, figure, interval, markdown_table
+from khabar.wire import WireRecipe
 
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
@@ -32,6 +33,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     agreement: dict[str, Agreement]
     results: dict[str, dict[str, Result]]
     front: dict[str, Any]
+    recipes: tuple[WireRecipe, ...]
 
 
 def fill(text: str, blocks: Mapping[str, str], *, where: str) -> str:
@@ -130,6 +132,10 @@ def fact_blocks(facts: Facts) -> dict[str, str]:
         "theatre-counts": lambda f: _named_counts(f, "theatres"),
         "attribute-counts": _attribute_counts,
         "losses": _losses,
+        "wire-articles": _wire_articles,
+        "languages": _languages,
+        "lengths": _lengths,
+        "test-theatres": _test_theatres,
         "agreement": _agreement,
         "agreement-types": _agreement_types,
         "agreement-attributes": _agreement_attributes,
@@ -147,6 +153,8 @@ def _columns(facts: Facts) -> list[Description]:
 def _sizes(facts: Facts) -> str:
     columns = _columns(facts)
     rows = [(name.replace("_", " "), *(f"{getattr(column, name):,}" for column in columns)) for name in SIZES]
+    # A wire article tells no storyline of the registry.
+    rows = [(*row[:-1], "–") if row[0] == "storylines" else row for row in rows]
     return markdown_table(("", *SPLITS), rows)
 
 
@@ -187,6 +195,41 @@ def _attribute_counts(facts: Facts) -> str:
         for value in values
     ]
     return markdown_table(("", *SPLITS), rows)
+
+
+def _wire_articles(facts: Facts) -> str:
+    head = ("doc_id", "outlet", "byline", "date", "how the date is known", "language", "genre")
+    rows = [
+        (d.doc_id, d.outlet, r.byline, d.date, r.date_basis, d.lang, d.genre)
+        for r in facts.recipes
+        for d in (r.document,)
+    ]
+    return _text_table(head, rows)
+
+
+def _languages(facts: Facts) -> str:
+    columns = _columns(facts)
+    rows = [
+        (f"{item}, {language}", *(str(column.languages[language][item]) for column in columns))
+        for language in ("en", "ar")
+        for item in ("documents", "tokens", "mentions", "events", "arguments")
+    ]
+    return markdown_table(("", *SPLITS), rows)
+
+
+def _lengths(facts: Facts) -> str:
+    words = sorted(length for column in _columns(facts)[:3] for length in column.words)
+    mean = sum(words) / len(words)
+    return f"Composed reports have {words[0]} to {words[-1]} words, {mean:.0f} on average.\n"
+
+
+def _test_theatres(facts: Facts) -> str:
+    theatres = [set(column.theatres) for column in _columns(facts)]
+    unseen = sorted(theatres[2] - theatres[0] - theatres[1])
+    shared = sorted(theatres[2] & theatres[0])
+    alone = " and ".join(f"`{name}`" for name in unseen)
+    both = " and ".join(f"`{name}`" for name in shared)
+    return f"Of the theatres in test, {alone} occurs nowhere else; {both} occurs in train as well.\n"
 
 
 def _losses(facts: Facts) -> str:

@@ -82,6 +82,7 @@ def collect(root: Path, workspace: Workspace) -> Release:
             **stored_results(root / "evaluation" / "submissions"),
         },
         front={**HUB, **front_matter(files, workspace.recipes)},
+        recipes=tuple(workspace.recipes),
     )
     return Release(files=tuple(files), facts=facts)
 

@@ -146,6 +146,8 @@ def configurations(recipes: Sequence[WireRecipe]) -> tuple[Configuration, ...]:
             splits=("wire",),
             features=(
                 *_DOCUMENT,
+                Feature("byline", pa.string()),
+                Feature("date_basis", pa.string()),
                 Feature("file", pa.string()),
                 Feature("ranges", range_type),
                 Feature("length", pa.int32()),
@@ -185,7 +187,13 @@ def _wire_rows(gold: GoldSet, recipes: Mapping[str, WireRecipe]) -> list[Row]:
     for document, annotation in zip(gold.documents, gold.annotations, strict=True):
         recipe = recipes[document.doc_id]
         ranges = [{"start": start, "end": end} for start, end in recipe.ranges]
-        extra = {"file": recipe.file, "ranges": ranges, "length": recipe.length}
+        extra = {
+            "byline": recipe.byline,
+            "date_basis": recipe.date_basis,
+            "file": recipe.file,
+            "ranges": ranges,
+            "length": recipe.length,
+        }
         rows.append({**_annotation_row(document, annotation, gold), **extra})
     return rows
 

@@ -22,6 +22,8 @@ class WireRecipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     document: Document
+    byline: str
+    date_basis: str
     file: str
     ranges: tuple[tuple[int, int], ...]
     length: int

@@ -774,6 +774,14 @@ GARBAGE: dict[str, tuple[list[Json], list[str]]] = {
         ["region-shape"],
     ),
     "an attribute of nothing": ([region("r1", 0, 6, "PLACE"), choice("r2", "kind", "nominal")], ["region-shape"]),
+    "an attribute of the other kind": (
+        [region("r1", 0, 6, "PLACE"), choice("r1", "polarity", "negative")],
+        ["region-shape"],
+    ),
+    "an attribute twice": (
+        [region("r1", 0, 6, "PLACE"), choice("r1", "kind", "nominal"), choice("r1", "kind", "pronoun")],
+        ["region-shape"],
+    ),
     "another control": ([region("r1", 0, 6, "PLACE", "label")], ["region-shape"]),
     "crossing": ([region("r1", 0, 10, "PLACE"), region("r2", 5, 14, "ORG")], ["span-crossing"]),
     "good": ([region("r1", 0, 6, "ARMED_GROUP"), choice("r1", "kind", "nominal")], []),
@@ -895,7 +903,7 @@ listening.serve_forever()
 def test_stopping_from_another_process_waits_for_the_end(tmp_path: Path) -> None:
     # Label Studio would take another port, unasked, if it were started again too early.
     state = server.load_state(tmp_path)
-    command = [sys.executable, "-c", LINGERING, str(state.port)]
+    command = [sys.executable, "-c", LINGERING, str(state.port), "label-studio", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as slow:
         try:
             assert slow.stdout is not None
@@ -907,6 +915,20 @@ def test_stopping_from_another_process_waits_for_the_end(tmp_path: Path) -> None
             assert server.load_state(tmp_path).pid == 0
         finally:
             slow.kill()
+
+
+def test_stopping_spares_a_process_that_only_has_the_number(tmp_path: Path) -> None:
+    state = server.load_state(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as innocent:
+        try:
+            server.save_state(tmp_path, msgspec.structs.replace(state, pid=innocent.pid))
+            server.stop(tmp_path)
+            assert server.load_state(tmp_path).pid == 0
+            # It ends by itself, and not by a signal.
+            innocent.communicate(b"\n", timeout=30)
+            assert innocent.returncode == 0
+        finally:
+            innocent.kill()
 
 
 # ---------------------------------------------------------------- the stored corpus
@@ -958,11 +980,19 @@ def test_written_exports_hold_the_same_work(office: Office, workspace: Workspace
     copy = tmp_path / "annotations"
     shutil.copytree(workspace.folder, copy, ignore=shutil.ignore_patterns("exports"))
     lines = list(campaign.write_exports(office.data, workspace, copy / "exports"))
-    assert [Path(line.partition(":")[0]).name for line in lines] == ["annotator-a.json", "annotator-b.json"]
+    assert {Path(line.partition(":")[0]).name for line in lines} == {"accounts.json", f"{A}.json", f"{B}.json"}
     rewritten = Workspace(copy)
     for name in (A, B):
         assert rewritten.work("composed", name) == workspace.work("composed", name)
-        assert B not in (copy / "exports" / "composed" / "annotator-a.json").read_text(encoding="utf-8")
+    first = copy / "exports" / "composed" / f"{A}.json"
+    assert B not in first.read_text(encoding="utf-8")
+
+    assert list(campaign.write_exports(office.data, workspace, copy / "exports")) == lines
+    first.write_text("[]", encoding="utf-8")
+    with pytest.raises(KhabarError) as caught:
+        list(campaign.write_exports(office.data, workspace, copy / "exports"))
+    assert [(issue.code, issue.where) for issue in caught.value.issues] == [("export-kept", str(first))]
+    assert first.read_text(encoding="utf-8") == "[]"
 
 
 @pytest.mark.usefixtures("created")

@@ -15,7 +15,9 @@ CUT = "\n\n".join(SOURCE[start:end] for start, end in RANGES)
 
 def recipe(**edits: object) -> WireRecipe:
     doc = msgspec.structs.replace(document(CUT), text="")
-    made = WireRecipe(document=doc, file="a.txt", ranges=RANGES, length=len(CUT), sentences=())
+    made = WireRecipe(
+        document=doc, byline="", date_basis="", file="a.txt", ranges=RANGES, length=len(CUT), sentences=()
+    )
     return msgspec.structs.replace(made, **edits)
 
 
