@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from khabar import campaign
 from khabar.cli import run
-from khabar.label_studio import campaign
 from khabar.workspace import Workspace
 
 

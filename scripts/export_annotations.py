@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from khabar import campaign
 from khabar.cli import run
-from khabar.label_studio import campaign
 from khabar.workspace import Workspace
 
 

@@ -18,11 +18,12 @@ import pytest
 from builders import document
 from label_studio_sdk import LabelStudio
 
+from khabar import campaign
 from khabar.adjudicate import adjudicate, differences
 from khabar.align import Losses, read_iob2
 from khabar.corpus import sentence_tokens
 from khabar.errors import Issue, KhabarError
-from khabar.label_studio import campaign, desk, server
+from khabar.label_studio import desk, server
 from khabar.label_studio.config import labeling_config
 from khabar.label_studio.convert import Json, to_result, to_task
 from khabar.metrics.seqeval_view import layer_tags
@@ -919,14 +920,13 @@ def test_stopping_from_another_process_waits_for_the_end(tmp_path: Path) -> None
 
 def test_stopping_spares_a_process_that_only_has_the_number(tmp_path: Path) -> None:
     state = server.load_state(tmp_path)
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as innocent:
+    command = [sys.executable, "-c", "print(input())"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as innocent:
         try:
             server.save_state(tmp_path, msgspec.structs.replace(state, pid=innocent.pid))
             server.stop(tmp_path)
             assert server.load_state(tmp_path).pid == 0
-            # It ends by itself, and not by a signal.
-            innocent.communicate(b"\n", timeout=30)
-            assert innocent.returncode == 0
+            assert innocent.communicate(b"still here\n", timeout=30)[0].strip() == b"still here"
         finally:
             innocent.kill()
 
