@@ -62,7 +62,7 @@ COLUMNS = {
         "cluster",
         "arguments",
     ],
-    "wire": [*PROVENANCE, "file", "ranges", "length", *ANNOTATION],
+    "wire": [*PROVENANCE, "byline", "date_basis", "file", "ranges", "length", *ANNOTATION],
 }
 CONFIGURATIONS = list(COLUMNS)
 LAYERS = {
