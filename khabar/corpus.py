@@ -22,14 +22,28 @@ SPLITS = (*COMPOSED_SPLITS, "wire")
 _PACKAGE = Path(__file__).parent
 
 
+Inventory = Mapping[str, tuple[str, ...]]
+
+
 class GoldSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """Documents with their gold and their tokens; texts are empty where they may not be shipped."""
+    """Documents with their gold and their tokens; texts are empty where they may not be shipped.
+
+    `unit` says what a document stands for ("doc", or "sequence" where other people's data do not tell
+    documents apart); `inventory` holds the types of other people's data by layer (None: khabar's
+    ontology), `fields` what a line of theirs says besides, `rows` the tags as they were
+    written in `scheme`, by document.
+    """
 
     name: str
     documents: tuple[Document, ...]
     annotations: tuple[Annotation, ...]
     tokens: Mapping[str, tuple[tuple[Span, ...], ...]]
     lengths: Mapping[str, int]
+    unit: str = "doc"
+    inventory: Inventory | None = None
+    fields: Mapping[str, Mapping[str, str]] = {}
+    rows: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
+    scheme: str = "IOB2"
 
     @cached_property
     def by_id(self) -> dict[str, Document]:

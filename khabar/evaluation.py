@@ -2,84 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from khabar import __version__
-from khabar.align import Losses
 from khabar.corpus import GoldSet, load_gold
 from khabar.errors import Issue, KhabarError
-from khabar.metrics import METRICS, TOKEN_LAYERS, Counts, metric_names
-from khabar.metrics.declared import count_groups
-from khabar.metrics.seqeval_view import SeqevalScore, layer_tags, score_tags
-from khabar.ontology import ontology
-from khabar.predictions import read_predictions
-from khabar.statistics import RESAMPLES, SEED, f1_interval
+from khabar.inputs import Predictions, read_jsonl_predictions
+from khabar.metrics.declared import FOREIGN_LAYERS, LAYERS
+from khabar.metrics.diagnosis import Finding
+from khabar.results import Coverage, Result, Settings
+from khabar.scoring import Scored, Work, score
+from khabar.summary import sign, summarise
 from khabar.types import Annotation
 from khabar.validate import check_annotation, check_set, nearest
 
-LAYERS = (*TOKEN_LAYERS, "arguments")
+Pred = Predictions | Sequence[Annotation] | str | Path
 
 
-class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric's value with its counts, and with its 95 % interval where there is one."""
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """A result with the items behind it, for those who want to look at what went wrong."""
 
-    precision: float | None
-    recall: float | None
-    f1: float | None
-    matched: int
-    predicted: int
-    gold: int
-    interval: tuple[float, float] | None = None
-
-
-class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of the gold the predictions speak of. Missing documents count as empty."""
-
-    documents: int
-    predicted: int
-    missing: tuple[str, ...]
-
-
-class Tags(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read from tag columns: how many tags, and how many I- tags that continue nothing."""
-
-    tags: int
-    orphans: int
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What an evaluation gives: scores, the counts behind them by document, and a signature."""
-
-    name: str
-    split: str
-    signature: str
-    layers: tuple[str, ...]
-    coverage: Coverage
-    scores: dict[str, Score]
-    per_type: dict[str, dict[str, Score]]
-    seqeval: dict[str, SeqevalScore]
-    documents: dict[str, dict[str, Counts]]
-    losses: dict[str, dict[str, Losses]]
-    tags: Tags | None = None
+    result: Result
+    reference: GoldSet
+    findings: tuple[Finding, ...]
 
 
 def evaluate(
     *,
     gold: str | GoldSet,
-    pred: Sequence[Annotation] | str | Path,
-    layers: Sequence[str] = LAYERS,
+    pred: Pred,
+    layers: Sequence[str] | None = None,
     name: str = "",
+    run: str = "",
+    settings: Settings | None = None,
 ) -> Result:
     """Score predictions against gold.
 
     Args:
         gold: a released split (train, validation, test, wire) or a gold set.
-        pred: annotations, or a file of JSON lines by offsets.
-        layers: which of actors, fillers, triggers and arguments the predictions speak of.
+        pred: annotations, what a reader of `khabar.inputs` gives, or a file of JSON lines by offsets.
+        layers: which of actors, fillers, triggers, arguments and attributes the predictions speak of
+            (mentions, triggers, arguments for other people's data); all by default.
         name: what to call the system in reports.
+        run: which run of the system it is (its random seed, say).
+        settings: of resampling and slices.
 
     Returns:
         The result. Documents without a prediction count as empty and are listed in its coverage.
@@ -88,44 +56,80 @@ def evaluate(
         KhabarError: every issue found in the predictions: unknown or repeated documents, broken
             spans, unknown labels, dangling arguments. Nothing is scored then.
 
-    Source: PROTOCOL.md sections 2 to 4.
+    Source: PROTOCOL.md sections 2 to 6.
     """
-    chosen = _known_layers(layers)
+    return examine(gold=gold, pred=pred, layers=layers, name=name, run=run, settings=settings).result
+
+
+def examine(
+    *,
+    gold: str | GoldSet,
+    pred: Pred,
+    layers: Sequence[str] | None = None,
+    name: str = "",
+    run: str = "",
+    settings: Settings | None = None,
+) -> Evaluation:
+    """Score predictions and keep every item with what became of it.
+
+    Args:
+        gold: as in `evaluate`.
+        pred: as in `evaluate`.
+        layers: as in `evaluate`.
+        name: as in `evaluate`.
+        run: as in `evaluate`.
+        settings: as in `evaluate`.
+
+    Raises:
+        KhabarError: as `evaluate`.
+    """
     reference = load_gold(gold) if isinstance(gold, str) else gold
-    system = read_predictions(Path(pred)) if isinstance(pred, (str, Path)) else list(pred)
-    require_valid(reference, system)
-    given = {annotation.doc_id: annotation for annotation in system}
-    pairs = [(item, given.get(item.doc_id, Annotation(doc_id=item.doc_id))) for item in reference.annotations]
-    grouped = _count(pairs, metric_names(chosen))
-    tagged = {layer: _score_layer(pairs, layer, reference) for layer in chosen if layer in TOKEN_LAYERS}
-    return Result(
-        name=name,
-        split=reference.name,
-        signature=signature(reference, chosen),
-        layers=chosen,
-        coverage=_coverage(reference, given),
-        scores={metric: _overall(documents) for metric, documents in grouped.items()},
-        per_type={metric: _per_type(documents) for metric, documents in grouped.items()},
-        seqeval={layer: score for layer, (score, _) in tagged.items()},
-        documents=_by_document(grouped),
-        losses={layer: losses for layer, (_, losses) in tagged.items()},
+    options = settings or Settings()
+    chosen = _scored_layers(layers, reference, options)
+    system = read_jsonl_predictions(Path(pred)) if isinstance(pred, (str, Path)) else _as_predictions(pred)
+    require_valid(reference, system.annotations)
+    if options.triggers == "gold":
+        _require_gold_triggers(reference, system.annotations)
+    work = Work(reference=reference, system=system, layers=chosen, settings=options)
+    scored = score(work)
+    return Evaluation(
+        result=_make_result(work, scored, name=name, run=run), reference=reference, findings=scored.findings
     )
 
 
-def _known_layers(layers: Sequence[str]) -> tuple[str, ...]:
-    given = [layers] if isinstance(layers, str) else list(layers)
-    unknown = [name for name in given if name not in LAYERS]
+def _as_predictions(pred: Predictions | Sequence[Annotation]) -> Predictions:
+    return pred if isinstance(pred, Predictions) else Predictions(annotations=tuple(pred))
+
+
+def available_layers(reference: GoldSet) -> tuple[str, ...]:
+    """List the layers that can be scored against a gold set.
+
+    Args:
+        reference: khabar's own, or other people's data.
+    """
+    if reference.inventory is None:
+        return LAYERS
+    return tuple(
+        layer for layer in FOREIGN_LAYERS if reference.inventory.get("roles" if layer == "arguments" else layer)
+    )
+
+
+def _scored_layers(layers: Sequence[str] | None, reference: GoldSet, settings: Settings) -> tuple[str, ...]:
+    known = available_layers(reference)
+    given = known if layers is None else [layers] if isinstance(layers, str) else list(layers)
+    unknown = [name for name in given if name not in known]
     if unknown or not given:
         raise KhabarError(
             Issue(
                 code="usage",
                 where="layers",
                 found=", ".join(unknown) or "none",
-                expected=f"some of {', '.join(LAYERS)}",
-                fix="".join(nearest(name, LAYERS) for name in unknown) or "Name at least one.",
+                expected=f"some of {', '.join(known) or 'none: the gold has no span'}",
+                fix="".join(nearest(name, known) for name in unknown).strip() or "Name at least one.",
             )
         )
-    return tuple(name for name in LAYERS if name in given)
+    # With the gold's triggers given, the triggers are no answer of the system's.
+    return tuple(name for name in known if name in given and not (name == "triggers" and settings.triggers == "gold"))
 
 
 def require_valid(reference: GoldSet, system: Sequence[Annotation], *, constraints: bool = False) -> None:
@@ -140,107 +144,67 @@ def require_valid(reference: GoldSet, system: Sequence[Annotation], *, constrain
         KhabarError: all issues. A document without prediction is none.
     """
     issues = list(check_set(system, reference.by_id, complete=False))
+    foreign = reference.inventory is not None
     for annotation in system:
         document, length = reference.by_id.get(annotation.doc_id), reference.lengths.get(annotation.doc_id)
-        issues += check_annotation(annotation, document, constraints=constraints, length=length)
+        issues += check_annotation(annotation, document, constraints=constraints, length=length, foreign=foreign)
     if issues:
         raise KhabarError(issues)
 
 
-Grouped = dict[str, dict[str, dict[str, Counts]]]
+def _require_gold_triggers(reference: GoldSet, system: Sequence[Annotation]) -> None:
+    """Refuse triggers that are not the gold's where the gold's were given."""
+    gold = {item.doc_id: {(event.cover, event.type) for event in item.events} for item in reference.annotations}
+    issues = [
+        Issue(
+            code="trigger-not-gold",
+            doc_id=annotation.doc_id,
+            where=f"document {annotation.doc_id}, event {event.id} ({event.start}–{event.end})",
+            found=f"{event.type} as a trigger",
+            expected="triggers and event types of the gold only",
+            fix="Predict arguments for the gold's events, or score end to end (--triggers predicted).",
+        )
+        for annotation in system
+        for event in annotation.events
+        if (event.cover, event.type) not in gold[annotation.doc_id]
+    ]
+    if issues:
+        raise KhabarError(issues)
 
 
-def _count(pairs: Sequence[tuple[Annotation, Annotation]], names: Sequence[str]) -> Grouped:
-    return {
-        metric.name: {gold.doc_id: count_groups(metric, gold, pred) for gold, pred in pairs}
-        for metric in METRICS
-        if metric.name in names
-    }
-
-
-def _total(counts: Mapping[str, Counts]) -> Counts:
-    return sum(counts.values(), Counts())
-
-
-def _overall(documents: Mapping[str, Mapping[str, Counts]]) -> Score:
-    totals = [_total(groups) for groups in documents.values()]
-    return make_score(sum(totals, Counts()), f1_interval(totals))
-
-
-def _per_type(documents: Mapping[str, Mapping[str, Counts]]) -> dict[str, Score]:
-    names = sorted({name for groups in documents.values() for name in groups})
-    return {
-        name: make_score(sum((groups.get(name, Counts()) for groups in documents.values()), Counts())) for name in names
-    }
-
-
-def make_score(counts: Counts, interval: tuple[float, float] | None = None) -> Score:
-    """Read a score off its counts.
-
-    Args:
-        counts: the sum over documents.
-        interval: its 95 % interval.
-    """
-    return Score(
-        precision=counts.precision,
-        recall=counts.recall,
-        f1=counts.f1,
-        matched=counts.matched,
-        predicted=counts.predicted,
-        gold=counts.gold,
-        interval=interval,
+def _make_result(work: Work, scored: Scored, *, name: str, run: str) -> Result:
+    reference, system = work.reference, work.system
+    figures = summarise(scored.records, layers=work.layers, settings=work.settings, inventory=work.inventory)
+    return Result(
+        name=name,
+        run=run,
+        split=reference.name,
+        signature=sign(reference, work.layers, work.settings),
+        layers=work.layers,
+        settings=work.settings,
+        coverage=_coverage(reference, system),
+        losses={layer: view.losses for layer, view in scored.tags.items()},
+        documents=scored.records,
+        tags=system.tags,
+        unplaced=system.unplaced,
+        notes=(*system.notes, *_note_unknown_types(work)),
+        inventory=None if reference.inventory is None else dict(reference.inventory),
+        **{field: getattr(figures, field) for field in figures.__struct_fields__},
     )
 
 
-def _by_document(grouped: Grouped) -> dict[str, dict[str, Counts]]:
-    table: dict[str, dict[str, Counts]] = {}
-    for metric, documents in grouped.items():
-        for doc_id, groups in documents.items():
-            table.setdefault(doc_id, {})[metric] = _total(groups)
-    return table
-
-
-def _score_layer(
-    pairs: Sequence[tuple[Annotation, Annotation]], layer: str, reference: GoldSet
-) -> tuple[SeqevalScore, dict[str, Losses]]:
-    wanted: list[list[str]] = []
-    given: list[list[str]] = []
-    lost = {"gold": Losses(), "predicted": Losses()}
-    for gold, pred in pairs:
-        sentences = reference.tokens[gold.doc_id]
-        for side, annotation, rows in (("gold", gold, wanted), ("predicted", pred, given)):
-            tags, losses = layer_tags(annotation, layer, sentences)
-            rows.extend(tags)
-            lost[side] += losses
-    return score_tags(wanted, given), lost
-
-
-def _coverage(reference: GoldSet, given: Mapping[str, Annotation]) -> Coverage:
+def _coverage(reference: GoldSet, system: Predictions) -> Coverage:
+    given = {annotation.doc_id for annotation in system.annotations} | {item.doc_id for item in system.unplaced}
     missing = tuple(document.doc_id for document in reference.documents if document.doc_id not in given)
     total = len(reference.documents)
     return Coverage(documents=total, predicted=total - len(missing), missing=missing)
 
 
-def signature(reference: GoldSet, layers: Sequence[str]) -> str:
-    """Say in one line everything that a score depends on besides the predictions.
-
-    Args:
-        reference: the gold set.
-        layers: what was scored.
-    """
-    fields = (
-        "+".join(name for name in LAYERS if name in layers),
-        f"split:{reference.name}",
-        "scheme:iob2-strict",
-        "match:exact",
-        "avg:micro",
-        "empty:null",
-        "missing:fn",
-        "unit:doc",
-        f"bs:{RESAMPLES}",
-        f"seed:{SEED}",
-        f"data:{reference.hash}",
-        f"labels:{ontology().hash}",
-        f"v:{__version__}",
-    )
-    return "|".join(fields)
+def _note_unknown_types(work: Work) -> list[str]:
+    """Say which predicted types other people's gold does not have; they are counted as spurious."""
+    if work.reference.inventory is None:
+        return []
+    known = {name for layer in ("mentions", "triggers") for name in work.inventory.get(layer, ())}
+    met = {item.type for annotation in work.system.annotations for item in annotation.items}
+    unknown = sorted(met - known)
+    return [f"predicted types that the gold does not have, counted as spurious: {', '.join(unknown)}"] if unknown else []

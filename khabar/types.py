@@ -7,6 +7,9 @@ import hashlib
 import msgspec
 
 
+Pieces = tuple[tuple[int, int], ...]
+
+
 class Span(msgspec.Struct, frozen=True, order=True):
     """A stretch of text, in Unicode code points, `end` exclusive."""
 
@@ -47,7 +50,11 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Mention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An entity mention: its span, its type and how it is worded."""
+    """An entity mention: its span, its type and how it is worded.
+
+    `pieces` is set for a discontinuous mention only, which khabar's own data do not have but other
+    people's may; start and end are then the hull.
+    """
 
     id: str
     start: int
@@ -57,11 +64,17 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     loaded: bool = False
     entity: str = ""
     text: str | None = None
+    pieces: Pieces | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def span(self) -> Span:
         """Give the span."""
         return Span(self.start, self.end)
+
+    @property
+    def cover(self) -> Pieces:
+        """Give the stretches of text that the mention covers: one, or several where it is discontinuous."""
+        return self.pieces or ((self.start, self.end),)
 
 
 class Argument(msgspec.Struct, frozen=True, order=True, forbid_unknown_fields=True):
@@ -85,11 +98,17 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     arguments: tuple[Argument, ...] = ()
     cluster: str = ""
     text: str | None = None
+    pieces: Pieces | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def span(self) -> Span:
         """Give the trigger's span."""
         return Span(self.start, self.end)
+
+    @property
+    def cover(self) -> Pieces:
+        """Give the stretches of text that the trigger covers: one, or several where it is discontinuous."""
+        return self.pieces or ((self.start, self.end),)
 
     @property
     def family(self) -> str:

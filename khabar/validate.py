@@ -110,6 +110,7 @@ def check_annotation(
     constraints: bool = True,
     length: int | None = None,
     labels: Ontology | None = None,
+    foreign: bool = False,
 ) -> Iterator[Issue]:
     """Check one annotation: spans, texts, ids, labels, pointers and the ontology's constraints.
 
@@ -120,6 +121,7 @@ def check_annotation(
             a system's breach of them is a wrong answer, not a broken file).
         length: of the text, where the text itself is not here.
         labels: the ontology; the shipped one by default.
+        foreign: whether it is about other people's data, whose labels and constraints are not khabar's.
     """
     known = labels or ontology()
     if document is not None and annotation.sha256 not in ("", document.sha256):
@@ -134,10 +136,11 @@ def check_annotation(
     yield from _check_ids(annotation)
     for item in annotation.items:
         yield from _check_span(annotation.doc_id, item, document, length)
-    yield from _check_labels(annotation, known)
+    if not foreign:
+        yield from _check_labels(annotation, known)
     yield from _check_pointers(annotation)
     yield from _check_repeats(annotation)
-    if constraints:
+    if constraints and not foreign:
         yield from _check_one_label(annotation)
         yield from _check_crossing(annotation)
         yield from _check_roles(annotation, known)
@@ -184,7 +187,16 @@ def _check_span(doc_id: str, item: Mention | Event, document: Document | None, l
             expected=f"at most {limit}, the length of the text in code points",
             fix="Offsets count Unicode code points, not bytes or UTF-16 units.",
         )
-    elif text and item.text not in (None, text[item.start : item.end]):
+    elif item.pieces and not _is_hull(item):
+        yield Issue(
+            code="span-pieces",
+            doc_id=doc_id,
+            where=where,
+            found=f"pieces {list(item.pieces)}",
+            expected="non-empty stretches in order, the first from start, the last to end",
+            fix="Give start and end as the hull of the pieces, or leave pieces out.",
+        )
+    elif text and not item.pieces and item.text not in (None, text[item.start : item.end]):
         yield Issue(
             code="span-text",
             doc_id=doc_id,
@@ -193,6 +205,13 @@ def _check_span(doc_id: str, item: Mention | Event, document: Document | None, l
             expected=f"{text[item.start : item.end]!r}, which stands in the text",
             fix="Correct the offsets or the text.",
         )
+
+
+def _is_hull(item: Mention | Event) -> bool:
+    bounds = [bound for piece in item.cover for bound in piece]
+    rising = all(one < two for one, two in zip(bounds[::2], bounds[1::2], strict=True))
+    apart = all(one <= two for one, two in zip(bounds[1:-1:2], bounds[2::2], strict=True))
+    return rising and apart and (bounds[0], bounds[-1]) == (item.start, item.end)
 
 
 def _check_labels(annotation: Annotation, known: Ontology) -> Iterator[Issue]:
@@ -254,7 +273,7 @@ def _check_pointers(annotation: Annotation) -> Iterator[Issue]:
 
 def _check_repeats(annotation: Annotation) -> Iterator[Issue]:
     for items in _layers(annotation):
-        for item in _repeated([(item.span, item.type) for item in items], items):
+        for item in _repeated([(item.cover, item.type) for item in items], items):
             yield _repeat(
                 "span-duplicate",
                 annotation.doc_id,

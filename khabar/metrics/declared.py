@@ -1,109 +1,152 @@
-"""Each metric is what it takes as an item, and how items are grouped. Defined in PROTOCOL.md."""
+"""Each metric is declared: which rows it looks at, how they are grouped, when two match. See PROTOCOL.md."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from khabar.metrics.counts import Counts, count_items
 from khabar.ontology import ontology
-from khabar.types import Annotation, Event, Mention
 
-Item = tuple[str, Hashable]
-Items = Callable[[Annotation], Iterator[Item]]
+Inventory = Mapping[str, tuple[str, ...]]
+SPAN_LAYERS = ("actors", "fillers", "mentions", "triggers")
+ATTRIBUTES = ("attribution", "polarity", "actuality", "loaded")
+LAYERS = ("actors", "fillers", "triggers", "arguments", "attributes")
+FOREIGN_LAYERS = ("mentions", "triggers", "arguments")
+WHOLE = "all"
 
 
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
-    """A metric: its name, the protocol's section, and the (group, key) pairs of an annotation.
+    """A metric as data.
 
-    Two items match where group and key are equal.
+    `table` holds its rows; `group` is the column that tells types apart (empty: no groups); `key` are
+    the columns that must be equal where `match` is exact. The other ways to match are "overlap" (one
+    type, a shared character), "partial" (the same with half credit; MUC-5) and "ratio" (intersection
+    over union of at least `threshold`), all by optimal assignment. With `given_trigger` only rows of
+    events whose trigger and type are right count, on both sides.
     """
 
     name: str
+    layer: str
     section: str
     summary: str
-    items: Items
+    table: str
+    group: str = ""
+    key: tuple[str, ...] = ()
+    match: str = "exact"
+    threshold: float = 0.0
+    given_trigger: bool = False
 
 
-def _mentions(group: str) -> Items:
-    def items(annotation: Annotation) -> Iterator[Item]:
-        types = ontology().layer_types(group)
-        for mention in annotation.mentions:
-            if mention.type in types:
-                yield mention.type, (mention.start, mention.end)
+def _span_metrics(layer: str, exact: str, section: str) -> tuple[Metric, ...]:
+    table = "events" if layer == "triggers" else "mentions"
+    noun = "triggers" if layer == "triggers" else "mentions" if layer == "mentions" else f"{layer[:-1]} mentions"
 
-    return items
+    def make(name: str, part: str, summary: str, **fields: object) -> Metric:
+        return Metric(name=name, layer=layer, section=f"{section}{part}", summary=summary, table=table, **fields)  # type: ignore[arg-type]
 
-
-def _triggers_identified(annotation: Annotation) -> Iterator[Item]:
-    for event in annotation.events:
-        yield "trigger", (event.start, event.end)
-
-
-def _triggers_by_family(annotation: Annotation) -> Iterator[Item]:
-    for event in annotation.events:
-        yield event.family, (event.start, event.end)
-
-
-def _triggers_classified(annotation: Annotation) -> Iterator[Item]:
-    for event in annotation.events:
-        yield event.type, (event.start, event.end)
-
-
-def _filled(annotation: Annotation) -> Iterator[tuple[Event, str, Mention]]:
-    mentions = {mention.id: mention for mention in annotation.mentions}
-    for event in annotation.events:
-        for argument in event.arguments:
-            if argument.mention in mentions:
-                yield event, argument.role, mentions[argument.mention]
+    return (
+        make(exact, "", f"{noun}: span and type", group="label", key=("cover",)),
+        make(f"{layer}.boundary", ".1", f"{noun}: span, whatever the type", key=("cover",)),
+        make(f"{layer}.overlap", ".2", f"{noun}: type, and a shared character", group="label", match="overlap"),
+        make(
+            f"{layer}.partial",
+            ".3",
+            f"{noun}: as overlap, half credit for another span",
+            group="label",
+            match="partial",
+        ),
+        make(
+            f"{layer}.iou50",
+            ".4",
+            f"{noun}: type, and intersection over union of at least 0.5",
+            group="label",
+            match="ratio",
+            threshold=0.5,
+        ),
+    )
 
 
-def _arguments(*, role: bool, attached: bool) -> Items:
-    def items(annotation: Annotation) -> Iterator[Item]:
-        for event, name, mention in _filled(annotation):
-            trigger = (event.start, event.end) if attached else ()
-            yield (name if role else "argument"), (event.type, trigger, mention.start, mention.end)
+def _argument_metric(
+    name: str, section: str, summary: str, *, role: bool, attached: bool, given: bool = False
+) -> Metric:
+    return Metric(
+        name=f"arguments.{name}",
+        layer="arguments",
+        section=section,
+        summary=summary,
+        table="arguments",
+        group="role" if role else "",
+        key=("event", "trigger", "cover") if attached else ("event", "cover"),
+        given_trigger=given,
+    )
 
-    return items
+
+def _attribute_metric(number: int, name: str) -> Metric:
+    return Metric(
+        name=f"attributes.{name}",
+        layer="attributes",
+        section=f"3.6.{number}",
+        summary=f"events whose trigger and type are right: {name}",
+        table="events",
+        group=name,
+        key=("label", "cover"),
+        given_trigger=True,
+    )
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric(name="actors", section="3.1", summary="actor mentions: span and type", items=_mentions("actors")),
-    Metric(name="fillers", section="3.1", summary="filler mentions: span and type", items=_mentions("fillers")),
-    Metric(name="triggers.identified", section="3.2", summary="triggers: span", items=_triggers_identified),
-    Metric(name="triggers.family", section="3.2", summary="triggers: span and family", items=_triggers_by_family),
-    Metric(name="triggers.classified", section="3.2", summary="triggers: span and type", items=_triggers_classified),
+    *_span_metrics("actors", "actors", "3.1"),
+    *_span_metrics("fillers", "fillers", "3.1"),
+    *_span_metrics("mentions", "mentions", "3.1"),
     Metric(
-        name="arguments.identified",
-        section="3.3",
-        summary="arguments: event type and span",
-        items=_arguments(role=False, attached=False),
+        name="triggers.identified",
+        layer="triggers",
+        section="3.2",
+        summary="triggers: span",
+        table="events",
+        key=("cover",),
     ),
     Metric(
-        name="arguments.classified",
-        section="3.3",
-        summary="arguments: event type, span and role",
-        items=_arguments(role=True, attached=False),
+        name="triggers.family",
+        layer="triggers",
+        section="3.2",
+        summary="triggers: span and family",
+        table="events",
+        group="family",
+        key=("cover",),
     ),
-    Metric(
-        name="arguments.attached.identified",
-        section="3.4",
-        summary="arguments: trigger, event type and span",
-        items=_arguments(role=False, attached=True),
+    *(
+        metric
+        for metric in _span_metrics("triggers", "triggers.classified", "3.2")
+        if metric.name != "triggers.boundary"
     ),
-    Metric(
-        name="arguments.attached.classified",
-        section="3.4",
-        summary="arguments: trigger, event type, span and role",
-        items=_arguments(role=True, attached=True),
+    _argument_metric("identified", "3.3", "arguments: event type and span", role=False, attached=False),
+    _argument_metric("classified", "3.3", "arguments: event type, span and role", role=True, attached=False),
+    _argument_metric(
+        "attached.identified", "3.4", "arguments: trigger, event type and span", role=False, attached=True
     ),
+    _argument_metric(
+        "attached.classified", "3.4", "arguments: trigger, event type, span and role", role=True, attached=True
+    ),
+    _argument_metric(
+        "given.classified",
+        "3.5",
+        "arguments of events whose trigger and type are right: span and role",
+        role=True,
+        attached=True,
+        given=True,
+    ),
+    *(_attribute_metric(number, name) for number, name in enumerate(ATTRIBUTES, 1)),
 )
-LAYER_METRICS: Mapping[str, tuple[str, ...]] = {
-    "actors": ("actors",),
-    "fillers": ("fillers",),
-    "triggers": ("triggers.identified", "triggers.family", "triggers.classified"),
-    "arguments": tuple(metric.name for metric in METRICS if metric.name.startswith("arguments")),
+BY_NAME: Mapping[str, Metric] = {metric.name: metric for metric in METRICS}
+# The metric that stands for a layer where there is room for one.
+MAIN: Mapping[str, str] = {
+    "actors": "actors",
+    "fillers": "fillers",
+    "mentions": "mentions",
+    "triggers": "triggers.classified",
+    "arguments": "arguments.attached.classified",
 }
 
 
@@ -111,25 +154,33 @@ def metric_names(layers: Sequence[str]) -> tuple[str, ...]:
     """List the metrics of some layers.
 
     Args:
-        layers: of actors, fillers, triggers, arguments.
+        layers: of actors, fillers, triggers, arguments and attributes, or mentions for other people's data.
     """
-    return tuple(name for layer in layers for name in LAYER_METRICS[layer])
+    return tuple(metric.name for metric in METRICS if metric.layer in layers)
 
 
-def count_groups(metric: Metric, gold: Annotation, pred: Annotation) -> dict[str, Counts]:
-    """Count one document by group (type or role).
+def khabar_inventory() -> Inventory:
+    """Map each layer of khabar's own data to its declared types."""
+    labels = ontology()
+    return {
+        "actors": labels.actors,
+        "fillers": labels.fillers,
+        "triggers": labels.event_types,
+        "families": tuple(family.name for family in labels.families),
+        "roles": labels.role_names,
+        "loaded": ("false", "true"),
+        **{name: labels.values(name) for name in ATTRIBUTES if name != "loaded"},
+    }
+
+
+def declared_groups(metric: Metric, inventory: Inventory) -> tuple[str, ...]:
+    """List the groups that a metric is declared over.
 
     Args:
-        metric: what to count.
-        gold: the gold annotation.
-        pred: the prediction.
+        metric: any metric.
+        inventory: layer → types; also families, roles and the attributes' values.
     """
-    wanted: dict[str, list[Hashable]] = {}
-    given: dict[str, list[Hashable]] = {}
-    for group, key in metric.items(gold):
-        wanted.setdefault(group, []).append(key)
-    for group, key in metric.items(pred):
-        given.setdefault(group, []).append(key)
-    return {
-        name: count_items(wanted.get(name, ()), given.get(name, ())) for name in sorted(wanted.keys() | given.keys())
-    }
+    if not metric.group:
+        return (WHOLE,)
+    place = {"label": metric.layer, "family": "families", "role": "roles"}.get(metric.group, metric.group)
+    return inventory.get(place, ())

@@ -1,53 +1,21 @@
-"""Results, descriptions and documents for people: terminal tables, Markdown, a page."""
+"""Tables for the terminal."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
-from jinja2 import Environment, PackageLoader
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from khabar.describe import Description
-from khabar.evaluation import Result, Score
 from khabar.metrics import METRICS
 from khabar.ontology import ontology
-from khabar.types import Annotation, Document, Event, Mention
+from khabar.report.figures import figure, interval, stance
+from khabar.results import Result, Score
+from khabar.types import Annotation, Document
 
 SUMMARIES = {metric.name: metric.summary for metric in METRICS}
-
-
-def figure(value: float | None) -> str:
-    """Write a score with three decimals; a dash where it is undefined.
-
-    Args:
-        value: between 0 and 1.
-    """
-    return "–" if value is None else f"{value:.3f}"
-
-
-def interval(score: Score) -> str:
-    """Write the 95 % interval of a score.
-
-    Args:
-        score: with or without one.
-    """
-    return "" if score.interval is None else f"{score.interval[0]:.3f}–{score.interval[1]:.3f}"
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a Markdown table; the first column is left, the others right.
-
-    Args:
-        head: the names of the columns.
-        rows: as many cells each.
-    """
-    rule = "|---|" + "---:|" * (len(head) - 1)
-    lines = [f"| {' | '.join(cells)} |" for cells in rows]
-    return "\n".join([f"| {' | '.join(head)} |", rule, *lines]) + "\n"
 
 
 def result_tables(result: Result, *, types: bool = False) -> RenderableType:
@@ -197,85 +165,8 @@ def _event_table(document: Document, annotation: Annotation) -> Table:
     return table
 
 
-def stance(event: Event) -> str:
-    """Say in words how the report stands to an event.
-
-    Args:
-        event: any event.
-    """
-    marks = [event.attribution, event.actuality]
-    return ", ".join(
-        [*marks, *(["did not happen"] if event.polarity == "negative" else []), *(["loaded"] if event.loaded else [])]
-    )
-
-
 def _legend(annotation: Annotation, colors: Mapping[str, str]) -> Text:
     legend = Text("\n")
     for name in dict.fromkeys(mention.type for mention in annotation.mentions):
         legend.append(f" {name} ", style=f"underline {colors[name]}")
     return legend
-
-
-def show_page(document: Document, annotation: Annotation) -> str:
-    """Write a document as one self-contained page: spans in colour, nested ones inside, events beside it.
-
-    Args:
-        document: with its text.
-        annotation: anybody's work on it.
-    """
-    environment = Environment(loader=PackageLoader("khabar", "templates"), autoescape=True)
-    mentions = {mention.id: mention for mention in annotation.mentions}
-    events = [
-        {
-            "trigger": document.text[event.start : event.end],
-            "type": event.type,
-            "stance": stance(event),
-            "arguments": [
-                (argument.role, document.text[mentions[argument.mention].start : mentions[argument.mention].end])
-                for argument in event.arguments
-            ],
-        }
-        for event in annotation.events
-    ]
-    colors = ontology().colors
-    types = dict.fromkeys(item.type for item in annotation.items)
-    return environment.get_template("show.html").render(
-        document=document,
-        direction="rtl" if document.lang == "ar" else "ltr",
-        paragraphs=marked_paragraphs(document.text, annotation.items, colors),
-        events=events,
-        legend=[(name, colors[name]) for name in types],
-    )
-
-
-def marked_paragraphs(text: str, items: Sequence[Mention | Event], colors: Mapping[str, str]) -> list[str]:
-    """Write each paragraph as HTML with a mark around every span; crossing spans are cut at the boundary.
-
-    Args:
-        text: the document's text.
-        items: mentions and events in any order.
-        colors: by type.
-    """
-    cuts = sorted({0, len(text), *(item.start for item in items), *(item.end for item in items)})
-    pieces: list[str] = []
-    open_items: list[Mention | Event] = []
-    for start, end in pairwise(cuts):
-        inside = sorted((item for item in items if item.start <= start and item.end >= end), key=_nesting)
-        while open_items != inside[: len(open_items)]:
-            open_items.pop()
-            pieces.append("</mark>")
-        for item in inside[len(open_items) :]:
-            pieces.append(_mark(item, colors))
-            open_items.append(item)
-        pieces.append(html.escape(text[start:end]))
-    pieces += ["</mark>"] * len(open_items)
-    return [part for part in "".join(pieces).split("\n") if part.strip()]
-
-
-def _nesting(item: Mention | Event) -> tuple[int, int, bool, str]:
-    return item.start, -item.end, isinstance(item, Event), item.id
-
-
-def _mark(item: Mention | Event, colors: Mapping[str, str]) -> str:
-    kind = "event" if isinstance(item, Event) else "mention"
-    return f'<mark class="{kind}" style="--c:{colors[item.type]}" title="{html.escape(item.type)}">'

@@ -1,0 +1,1 @@
+"""Results, descriptions and documents for people: terminal tables, Markdown, pages."""
