@@ -207,4 +207,6 @@ def _note_unknown_types(work: Work) -> list[str]:
     known = {name for layer in ("mentions", "triggers") for name in work.inventory.get(layer, ())}
     met = {item.type for annotation in work.system.annotations for item in annotation.items}
     unknown = sorted(met - known)
-    return [f"predicted types that the gold does not have, counted as spurious: {', '.join(unknown)}"] if unknown else []
+    return (
+        [f"predicted types that the gold does not have, counted as spurious: {', '.join(unknown)}"] if unknown else []
+    )

@@ -157,5 +157,3 @@ def _slices_by_unit(sliced: Sequence[Sliced], units: int) -> list[SliceCounts]:
             if groups:
                 found[number].setdefault(part.slice, {}).setdefault(part.value, {})[part.metric] = groups
     return found
-
-

@@ -17,7 +17,18 @@ from khabar.metrics.declared import BY_NAME, MAIN, declared_groups, metric_names
 from khabar.metrics.diagnosis import KINDS
 from khabar.metrics.tag_report import report_counts
 from khabar.ontology import ontology
-from khabar.results import DEFAULT_SLICES, Average, Bounds, DocumentRecord, Figures, Muc, Score, Settings, Slice, TagFigures
+from khabar.results import (
+    DEFAULT_SLICES,
+    Average,
+    Bounds,
+    DocumentRecord,
+    Figures,
+    Muc,
+    Score,
+    Settings,
+    Slice,
+    TagFigures,
+)
 from khabar.slices import RECALL_ONLY
 from khabar.statistics import Intervals, cluster, make_intervals, make_resampler
 from khabar.validate import nearest
@@ -235,9 +246,7 @@ def _item_slices(records: Records, clusters: Sequence[str], settings: Settings) 
     return found
 
 
-def _tag_figures(
-    records: Records, clusters: Sequence[str], settings: Settings
-) -> dict[str, dict[str, TagFigures]]:
+def _tag_figures(records: Records, clusters: Sequence[str], settings: Settings) -> dict[str, dict[str, TagFigures]]:
     met = {(layer, mode) for record in records.values() for layer, modes in record.tags.items() for mode in modes}
     found: dict[str, dict[str, TagFigures]] = {}
     for layer, mode in sorted(met, key=lambda pair: (pair[0], pair[1] != "strict")):

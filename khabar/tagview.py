@@ -59,16 +59,12 @@ def _tag_layer(reference: GoldSet, system: Predictions, paired: Sequence[Annotat
     scheme = _scheme(reference, system)
     gold = _side(reference, reference.annotations, layer, reference.rows if scheme else None)
     pred = _side(reference, paired, layer, system.rows if scheme else None)
-    units = [
-        number for number, document in enumerate(reference.documents) for _ in reference.tokens[document.doc_id]
-    ]
+    units = [number for number, document in enumerate(reference.documents) for _ in reference.tokens[document.doc_id]]
     used = scheme or "IOB2"
     modes = MODES if used == "IOB2" else ("strict",)
     return LayerTags(
         scheme=used,
-        modes={
-            mode: count_tags(gold=gold.rows, pred=pred.rows, scheme=used, mode=mode, units=units) for mode in modes
-        },
+        modes={mode: count_tags(gold=gold.rows, pred=pred.rows, scheme=used, mode=mode, units=units) for mode in modes},
         losses={"gold": gold.losses, "predicted": pred.losses},
     )
 
