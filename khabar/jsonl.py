@@ -13,6 +13,7 @@ import msgspec
 from khabar.errors import Issue, KhabarError
 
 Record = TypeVar("Record")
+MAX_LINE = 64 * 2**20
 
 
 def read_text(path: Path) -> str:
@@ -27,10 +28,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError as error:
-        missing = Issue(
-            code="file-missing", where=str(path), found="no such file", expected="a file", fix="Check the path."
-        )
-        raise KhabarError(missing) from error
+        raise KhabarError(_missing(path)) from error
     except OSError as error:
         raise KhabarError(_unreadable(path, error)) from error
     except UnicodeDecodeError as error:
@@ -43,6 +41,10 @@ def read_text(path: Path) -> str:
                 fix="Save the file as UTF-8.",
             )
         ) from error
+
+
+def _missing(path: Path) -> Issue:
+    return Issue(code="file-missing", where=str(path), found="no such file", expected="a file", fix="Check the path.")
 
 
 def _unreadable(path: Path, error: OSError) -> Issue:
@@ -69,17 +71,8 @@ def decode(data: str | bytes, kind: type[Record], *, where: str) -> Record:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        raise KhabarError(
-            Issue(
-                code="wrong-shape",
-                where=f"{where}, {path.strip('`') or '$'}",
-                found=message,
-                expected=f"a record of type {getattr(kind, '__name__', kind)}",
-                fix="Mend the field; the record types are in khabar/types.py.",
-            )
-        ) from error
-    except msgspec.DecodeError as error:
+        raise KhabarError(_misshapen(error, kind, where)) from error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise KhabarError(
             Issue(
                 code="broken-json",
@@ -91,6 +84,84 @@ def decode(data: str | bytes, kind: type[Record], *, where: str) -> Record:
         ) from error
 
 
+def convert(value: Any, kind: type[Record], *, where: str) -> Record:
+    """Turn plain values (dictionaries, lists, strings, numbers) into a type.
+
+    Args:
+        value: as JSON gives it.
+        kind: the type to build.
+        where: what to call the place in an error.
+
+    Raises:
+        KhabarError: wrong-shape.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise KhabarError(_misshapen(error, kind, where)) from error
+
+
+def _misshapen(error: msgspec.ValidationError, kind: Any, where: str) -> Issue:
+    message, _, path = str(error).partition(" - at ")
+    return Issue(
+        code="wrong-shape",
+        where=f"{where}, {path.strip('`') or '$'}",
+        found=message,
+        expected=f"a record of type {getattr(kind, '__name__', kind)}",
+        fix="Mend the field; the formats are described in evaluation/PROTOCOL.md, section 2.",
+    )
+
+
+def read_lines(path: Path, *, limit: int | None = None) -> Iterator[tuple[int, str]]:
+    """Yield each line of a UTF-8 file with its number, from 1; never more than one line is in memory.
+
+    Args:
+        path: the file.
+        limit: how many bytes a line may have; MAX_LINE by default.
+
+    Raises:
+        KhabarError: file-missing, file-unreadable, broken-utf8, line-too-long.
+    """
+    longest = MAX_LINE if limit is None else limit
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while raw := file.readline(longest + 1):
+                number += 1
+                if len(raw) > longest:
+                    raise KhabarError(_too_long(path, number, longest))
+                yield number, _decode_line(raw, path, number)
+    except FileNotFoundError as error:
+        raise KhabarError(_missing(path)) from error
+    except OSError as error:
+        raise KhabarError(_unreadable(path, error)) from error
+
+
+def _decode_line(raw: bytes, path: Path, number: int) -> str:
+    try:
+        return raw.decode("utf-8").removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise KhabarError(
+            Issue(
+                code="broken-utf8",
+                where=f"{path}:{number}, byte {error.start}",
+                found=f"byte 0x{raw[error.start]:02x}",
+                expected="UTF-8",
+                fix="Save the file as UTF-8.",
+            )
+        ) from error
+
+
+def _too_long(path: Path, number: int, limit: int) -> Issue:
+    return Issue(
+        code="line-too-long",
+        where=f"{path}:{number}",
+        found=f"a line of more than {limit:,} bytes",
+        expected="one record a line",
+        fix="Write a line break after each record.",
+    )
+
+
 def read_records(path: Path, kind: type[Record]) -> Iterator[tuple[int, Record]]:
     """Yield each record of a JSON lines file with its line number, from 1.
 
@@ -99,10 +170,10 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[tuple[int, Record]]
         kind: the type of a record.
 
     Raises:
-        KhabarError: file-missing, broken-utf8, broken-json, wrong-shape, file-empty.
+        KhabarError: file-missing, broken-utf8, line-too-long, broken-json, wrong-shape, file-empty.
     """
     empty = True
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in read_lines(path):
         if line.strip():
             empty = False
             yield number, decode(line, kind, where=f"{path}:{number}")

@@ -6,7 +6,6 @@ import hashlib
 
 import msgspec
 
-
 Pieces = tuple[tuple[int, int], ...]
 
 
