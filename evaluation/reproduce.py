@@ -7,8 +7,9 @@ import typer
 
 from khabar import jsonl
 from khabar.cli import run
-from khabar.evaluation import Result, evaluate
+from khabar.evaluation import evaluate
 from khabar.metrics import TOKEN_LAYERS
+from khabar.results import Result, encode_result
 
 HERE = Path(__file__).parent
 
@@ -26,7 +27,7 @@ def main(
         layers = jsonl.read_json(stored, Result).layers if stored.exists() else TOKEN_LAYERS
         result = evaluate(gold=split, pred=path, layers=layers, name=system.name)
         if write:
-            jsonl.write_json(stored, result)
+            jsonl.write_bytes(stored, encode_result(result))
         same = write or result == jsonl.read_json(stored, Result)
         failed |= not same
         typer.echo(f"{system.name} on {split}: {'written' if write else 'the same' if same else 'CHANGED'}")

@@ -9,19 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Annotation", "Document", "KhabarError", "Result", "__version__", "evaluate", "load_gold"]
+__all__ = ["Annotation", "Document", "KhabarError", "Result", "Settings", "__version__", "evaluate", "load_gold"]
 
 if TYPE_CHECKING:
     from khabar.corpus import load_gold
     from khabar.errors import KhabarError
-    from khabar.evaluation import Result, evaluate
+    from khabar.evaluation import evaluate
+    from khabar.results import Result, Settings
     from khabar.types import Annotation, Document
 
 _HOMES = {
     "Annotation": "khabar.types",
     "Document": "khabar.types",
     "KhabarError": "khabar.errors",
-    "Result": "khabar.evaluation",
+    "Result": "khabar.results",
+    "Settings": "khabar.results",
     "evaluate": "khabar.evaluation",
     "load_gold": "khabar.corpus",
 }

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from khabar.adjudicate import Item, link_item
-from khabar.evaluation import LAYERS, Score, make_score
-from khabar.metrics import METRICS, Counts, metric_names
-from khabar.metrics.declared import count_groups
-from khabar.statistics import f1_interval
+from khabar.metrics import METRICS, Counts
+from khabar.metrics.counting import compare_sides, count_metric
+from khabar.metrics.counts import make_table
+from khabar.metrics.declared import BY_NAME
+from khabar.results import Score, Settings
+from khabar.summary import TableSummary, summarise_table
 from khabar.types import Annotation, Event, Mention
 
 FEW = 5
@@ -69,26 +71,36 @@ def agree(one: Sequence[Annotation], two: Sequence[Annotation], *, languages: Ma
 
 
 Pairs = Sequence[tuple[Annotation, Annotation]]
+COMPARED = ("actors", "fillers", "triggers", "arguments")
+METRIC_NAMES = tuple(
+    metric.name
+    for metric in METRICS
+    if metric.layer in COMPARED and metric.match == "exact" and not metric.given_trigger
+)
 
 
 def _layers(pairs: Pairs) -> dict[str, Score]:
-    scores = {}
-    for metric in METRICS:
-        if metric.name in metric_names(LAYERS):
-            counts = [sum(count_groups(metric, one, two).values(), Counts()) for one, two in pairs]
-            scores[metric.name] = make_score(sum(counts, Counts()), f1_interval(counts))
-    return scores
+    return {name: summary.micro for name, summary in _summaries(pairs).items()}
 
 
 def _per_type(pairs: Pairs) -> dict[str, dict[str, Score]]:
-    table: dict[str, dict[str, Score]] = {}
-    for metric in METRICS:
-        total: dict[str, Counts] = {}
-        for one, two in pairs:
-            for name, counts in count_groups(metric, one, two).items():
-                total[name] = total.get(name, Counts()) + counts
-        table[metric.name] = {name: make_score(counts) for name, counts in sorted(total.items())}
-    return table
+    return {
+        name: {group: _bare(score) for group, score in sorted(summary.groups.items())}
+        for name, summary in _summaries(pairs).items()
+    }
+
+
+def _bare(score: Score) -> Score:
+    """Leave the intervals out: most types have too few items for one."""
+    return msgspec.structs.replace(score, interval=None, precision_interval=None, recall_interval=None)
+
+
+def _summaries(pairs: Pairs) -> dict[str, TableSummary]:
+    gold, pred = [one for one, _ in pairs], [two for _, two in pairs]
+    comparison = compare_sides(gold=gold, pred=pred, layers=COMPARED)
+    tables = {name: count_metric(comparison, BY_NAME[name]) for name in METRIC_NAMES}
+    documents = [str(number) for number in range(len(pairs))]
+    return {name: summarise_table(table, documents, Settings()) for name, table in tables.items()}
 
 
 def _attributes(pairs: Pairs) -> dict[str, Share]:
@@ -124,7 +136,8 @@ def _links(pairs: Pairs) -> Score:
     for one, two in pairs:
         left, right = _link_keys(one), _link_keys(two)
         counts.append(Counts((left & right).total(), right.total(), left.total()))
-    return make_score(sum(counts, Counts()), f1_interval(counts))
+    table = make_table(("links",), [{"links": count} for count in counts])
+    return summarise_table(table, [str(number) for number in range(len(pairs))], Settings()).micro
 
 
 def _link_keys(annotation: Annotation) -> Counter[Item]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -172,8 +173,9 @@ class _Cut(msgspec.Struct, frozen=True):
 
 
 def _token_range(span: Span, tokens: Sequence[Span]) -> tuple[int, int] | None:
-    inside = [index for index, token in enumerate(tokens) if token.overlaps(span)]
-    return (inside[0], inside[-1]) if inside else None
+    first = bisect_right(tokens, span.start, key=lambda token: token.end)
+    last = bisect_left(tokens, span.end, key=lambda token: token.start) - 1
+    return (first, last) if first <= last else None
 
 
 def to_iob2(spans: Iterable[Typed], tokens: Sequence[Span]) -> tuple[list[str], Losses]:

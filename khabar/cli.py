@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from khabar.corpus import GoldSet
+    from khabar.evaluation import Evaluation
+    from khabar.inputs import ReadOptions
+    from khabar.results import Result, Settings
     from khabar.types import Annotation
     from khabar.wire import WireRecipe
 
@@ -88,45 +91,334 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
         raise typer.Exit
 
 
+Predicted = Annotated[Path | None, typer.Argument(help="the predictions: a file, or a folder of brat's")]
+PredFile = Annotated[Path | None, typer.Option("--pred", help="the predictions, as an option")]
+GoldFile = Annotated[Path | None, typer.Option("--gold", help="other people's gold instead of a split of khabar's")]
+FORMAT_HELP = "of the predictions: jsonl, columns, lists, pipeline, quotes or brat; else by the file's name"
+GoldFormat = Annotated[
+    str,
+    typer.Option(help="of --gold: jsonl, columns, lists, brat, wikievents, muc4 or plover; else by the file's name"),
+]
+Scheme = Annotated[str, typer.Option(help="of tags: IOB2, IOBES or BILOU")]
+Column = Annotated[int, typer.Option(help="which column holds the tag, from 0; negative from the end")]
+WordColumn = Annotated[int, typer.Option(help="which column holds the word")]
+Realign = Annotated[bool, typer.Option("--realign", help="find tokens that are not the gold's in the text")]
+Ambiguous = Annotated[str, typer.Option(help="quotes that stand more than once: refuse or in-order")]
+By = Annotated[str, typer.Option(help="spans of WikiEvents by characters or by tokens")]
+Sources = Annotated[
+    Path | None, typer.Option(help="the folder of the wire articles: their texts are used where needed")
+]
+Unit = Annotated[str, typer.Option(help="what is resampled: doc, or a field of the documents (storyline)")]
+IntervalMethod = Annotated[str, typer.Option("--interval", help="percentile or bca")]
+Resamples = Annotated[int, typer.Option(min=1, help="of the bootstrap")]
+Seed = Annotated[int, typer.Option(min=0, help="of the bootstrap")]
+SliceFields = Annotated[
+    list[str] | None, typer.Option("--slice", help="slice by this field of the documents too; can be repeated")
+]
+MarkdownFile = Annotated[Path | None, typer.Option("--markdown", help="write a report in Markdown")]
+PageFile = Annotated[
+    Path | None, typer.Option("--html", help="write one self-contained page, with every error in context")
+]
+OutputFile = Annotated[Path | None, typer.Option("--output", "-o", help="write the result as JSON")]
+
+
 @app.command()
 def evaluate(
-    predictions: Annotated[Path, typer.Argument(help="JSON lines by offsets, or IOB2 columns with --layer")],
+    predictions: Predicted = None,
+    pred: PredFile = None,
+    gold: GoldFile = None,
     split: Split = "test",
     layer: Layer = "",
     layers: Annotated[str, typer.Option(help="which layers the predictions speak of, with commas")] = "",
+    format_: Annotated[str, typer.Option("--format", help=FORMAT_HELP)] = "",
+    gold_format: GoldFormat = "",
+    scheme: Scheme = "IOB2",
+    column: Column = -1,
+    word_column: WordColumn = 0,
+    realign: Realign = False,
+    ambiguous: Ambiguous = "refuse",
+    by: By = "characters",
+    triggers: Annotated[
+        str, typer.Option(help="predicted (end to end), or gold: the system was given them")
+    ] = "predicted",
     name: Annotated[str, typer.Option(help="what to call the system; the file's name by default")] = "",
+    run_name: Annotated[str, typer.Option("--run", help="which run of the system it is (its seed)")] = "",
+    unit: Unit = "doc",
+    interval: IntervalMethod = "percentile",
+    resamples: Resamples = 1000,
+    seed: Seed = 12345,
+    slice_: SliceFields = None,
     types: Annotated[bool, typer.Option("--types", help="a row for each type")] = False,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the result as JSON")] = None,
+    slices: Annotated[bool, typer.Option("--slices", help="show the slices")] = False,
+    errors: Annotated[bool, typer.Option("--errors", help="show kinds of error and confusions")] = False,
+    check_seqeval: Annotated[
+        bool, typer.Option("--check-seqeval", help="let seqeval count as well; fail if a figure differs")
+    ] = False,
+    output: OutputFile = None,
+    markdown: MarkdownFile = None,
+    page: PageFile = None,
+    sources: Sources = None,
     gold_folder: GoldFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score predictions on a split and print a table, a signature, or JSON."""
-    from khabar import jsonl
-    from khabar.corpus import load_gold
-    from khabar.evaluation import LAYERS, Tags
-    from khabar.evaluation import evaluate as score
-    from khabar.metrics import TOKEN_LAYERS
-    from khabar.predictions import read_columns, read_predictions
-    from khabar.report import result_tables
-
-    gold = load_gold(split, gold_folder)
-    title = name or predictions.stem
-    if layer:
-        if layers:
-            raise typer.BadParameter("--layer reads columns of one layer; leave --layers out", param_hint="--layers")
-        column = read_columns(predictions, _known(layer, TOKEN_LAYERS, "--layer"), gold)
-        result = score(gold=gold, pred=column.annotations, layers=(layer,), name=title)
-        result = msgspec.structs.replace(result, tags=Tags(tags=column.tags, orphans=column.orphans))
-    else:
-        wanted = [_known(item, LAYERS, "--layers") for item in layers.split(",") if item] or LAYERS
-        result = score(gold=gold, pred=read_predictions(predictions), layers=wanted, name=title)
-    if output:
-        jsonl.write_json(output, result)
+    """Score predictions on a split, or against other people's gold."""
+    path = _one_path(predictions, pred)
+    options = _read_options(format_, scheme, column, word_column, layer, realign, ambiguous, by)
+    reference = _reference(gold, gold_format, split, options, sources, gold_folder)
+    settings = _settings(unit, interval, resamples, seed, triggers, scheme, slice_)
+    evaluation = _examine(path, reference, options, settings, layers, name=name, run_name=run_name)
+    if check_seqeval:
+        _check_seqeval(evaluation)
+    _write_reports(evaluation, output=output, markdown=markdown, page=page)
     if as_json:
-        _print_json(result)
+        _print_json(evaluation.result)
+        return
+    from khabar.report.terminal import result_tables
+
+    _print(result_tables(evaluation.result, types=types, slices=slices or bool(slice_), errors=errors))
+    typer.echo(evaluation.result.signature)
+
+
+def _one_path(argument: Path | None, option: Path | None) -> Path:
+    if (argument is None) == (option is None):
+        raise typer.BadParameter("give the predictions once, as an argument or as --pred", param_hint="PREDICTIONS")
+    return argument or option or Path()
+
+
+def _read_options(
+    format_: str, scheme: str, column: int, word_column: int, layer: str, realign: bool, ambiguous: str, by: str
+) -> ReadOptions:
+    from khabar.inputs import FORMATS, ReadOptions
+    from khabar.metrics import TOKEN_LAYERS
+    from khabar.metrics.tags import SCHEMES
+
+    return ReadOptions(
+        format=_known(format_, FORMATS, "--format") if format_ else "",
+        scheme=_known(scheme.upper(), SCHEMES, "--scheme"),
+        column=column,
+        word_column=word_column,
+        layer=_known(layer, TOKEN_LAYERS, "--layer") if layer else "",
+        realign=realign,
+        ambiguous=_known(ambiguous, ("refuse", "in-order"), "--ambiguous"),
+        by=_known(by, ("characters", "tokens"), "--by"),
+    )
+
+
+def _reference(
+    gold: Path | None,
+    gold_format: str,
+    split: str,
+    options: ReadOptions,
+    sources: Path | None,
+    gold_folder: Path | None,
+) -> GoldSet:
+    from khabar.corpus import load_gold
+    from khabar.inputs import read_gold_file
+
+    if gold is not None:
+        return read_gold_file(gold, msgspec.structs.replace(options, format=gold_format))
+    found = load_gold(split, gold_folder)
+    if split != "wire" or sources is None:
+        return found
+    from khabar.wire import build
+
+    documents, issues = build(_recipes(), sources)
+    if issues:
+        raise KhabarError(issues)
+    return msgspec.structs.replace(found, documents=tuple(documents))
+
+
+def _settings(
+    unit: str, interval: str, resamples: int, seed: int, triggers: str, scheme: str, slices: list[str] | None
+) -> Settings:
+    from khabar.results import DEFAULT_SLICES, Settings
+
+    return Settings(
+        unit=unit,
+        interval=_known(interval, ("percentile", "bca"), "--interval"),
+        resamples=resamples,
+        seed=seed,
+        triggers=_known(triggers, ("predicted", "gold"), "--triggers"),
+        scheme=scheme.upper(),
+        slices=tuple(dict.fromkeys((*DEFAULT_SLICES, *(slices or ())))),
+    )
+
+
+def _examine(
+    path: Path,
+    reference: GoldSet,
+    options: ReadOptions,
+    settings: Settings,
+    layers: str,
+    *,
+    name: str,
+    run_name: str,
+) -> Evaluation:
+    from khabar.evaluation import available_layers, examine
+    from khabar.inputs import read_predictions
+
+    if options.layer and layers:
+        raise typer.BadParameter("--layer reads one layer; leave --layers out", param_hint="--layers")
+    known = available_layers(reference)
+    chosen = (
+        [options.layer] if options.layer else [_known(item, known, "--layers") for item in layers.split(",") if item]
+    )
+    return examine(
+        gold=reference,
+        pred=read_predictions(path, reference, options),
+        layers=chosen or None,
+        name=name or path.stem,
+        run=run_name,
+        settings=settings,
+    )
+
+
+def _check_seqeval(evaluation: Evaluation) -> None:
+    from khabar.tagview import check_seqeval
+
+    issues = check_seqeval(evaluation.reference, evaluation.predictions, evaluation.result)
+    if issues:
+        raise KhabarError(issues)
+    typer.echo("seqeval itself gives the same figures", err=True)
+
+
+def _write_reports(evaluation: Evaluation, *, output: Path | None, markdown: Path | None, page: Path | None) -> None:
+    from khabar import jsonl
+    from khabar.results import encode_result
+
+    if output:
+        jsonl.write_bytes(output, encode_result(evaluation.result))
+    if markdown:
+        from khabar.report.markdown import evaluation_markdown
+
+        text = evaluation_markdown(evaluation.result, evaluation.findings, evaluation.reference)
+        jsonl.write_bytes(markdown, text.encode())
+    if page:
+        from khabar.report.page import evaluation_page
+
+        html = evaluation_page(evaluation.result, evaluation.reference, evaluation.findings)
+        jsonl.write_bytes(page, html.encode())
+
+
+@app.command()
+def compare(
+    results: Annotated[
+        list[Path], typer.Argument(help="results (JSON) of two systems or more; several runs of one are averaged")
+    ],
+    metric: Annotated[list[str] | None, typer.Option(help="which metric; can be repeated")] = None,
+    permutations: Annotated[int, typer.Option(min=1, help="for each test")] = 10_000,
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="level at which a difference counts as shown")] = 0.05,
+    as_json: AsJson = False,
+) -> None:
+    """Test whether systems differ, paired by document, with Holm's correction."""
+    from khabar.comparison import compare as contrast
+
+    comparison = contrast(
+        [_read_result(path) for path in results], metrics=metric or (), permutations=permutations, alpha=alpha
+    )
+    if as_json:
+        _print_json(comparison)
+        return
+    from khabar.report.terminal import comparison_tables
+
+    _print(comparison_tables(comparison))
+    typer.echo(comparison.signature)
+
+
+def _read_result(path: Path) -> Result:
+    from khabar import jsonl
+    from khabar.results import Result
+
+    return jsonl.read_json(path, Result)
+
+
+@app.command()
+def recompute(
+    result: Annotated[Path, typer.Argument(help="a result as JSON")],
+    unit: Annotated[str, typer.Option(help="resample this instead: doc, or a field of the documents")] = "",
+    interval: Annotated[str, typer.Option(help="percentile or bca instead")] = "",
+    resamples: Annotated[int, typer.Option(min=0, help="of the bootstrap, instead; 0 for the result's own")] = 0,
+    slice_: SliceFields = None,
+    output: OutputFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compute a result's figures again from its counts; exit code 1 where the stored ones differ."""
+    from khabar import jsonl
+    from khabar.comparison import differing_figures
+    from khabar.comparison import recompute as again
+    from khabar.results import encode_result
+
+    stored = _read_result(result)
+    own = stored.settings
+    settings = msgspec.structs.replace(
+        own,
+        unit=unit or own.unit,
+        interval=_known(interval, ("percentile", "bca"), "--interval") if interval else own.interval,
+        resamples=resamples or own.resamples,
+        slices=tuple(dict.fromkeys((*own.slices, *(slice_ or ())))),
+    )
+    computed = again(stored, settings)
+    differing = differing_figures(stored, computed) if settings == own else []
+    if differing:
+        raise KhabarError(_differs(result, differing))
+    if output:
+        jsonl.write_bytes(output, encode_result(computed))
+    if as_json:
+        _print_json(computed)
+        return
+    from khabar.report.terminal import result_tables
+
+    _print(result_tables(computed, slices=bool(slice_)))
+    typer.echo(computed.signature)
+    typer.echo("the same as stored" if settings == own else "computed with other settings than stored")
+
+
+def _differs(path: Path, parts: list[str]) -> Issue:
+    return Issue(
+        code="result-differs",
+        where=str(path),
+        found=f"other figures in {', '.join(parts)}",
+        expected="what the counts of its documents give",
+        fix="Somebody edited the figures, or another version made them; score the predictions again.",
+    )
+
+
+@app.command()
+def leaderboard(
+    folder: Annotated[Path, typer.Argument(help="results (*.json) in this folder and below")] = Path("evaluation"),
+    markdown: Annotated[bool, typer.Option("--markdown", help="print Markdown")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Rank stored results; each is computed again first, and refused where its figures differ."""
+    from khabar.comparison import differing_figures
+    from khabar.comparison import recompute as again
+    from khabar.report.figures import leaderboard_rows, markdown_table
+    from khabar.report.terminal import leaderboard_table
+
+    paths = [path for path in sorted(folder.rglob("*.json")) if path.parent.name == "results"]
+    results = [(path, _read_result(path)) for path in paths]
+    issues = [_differs(path, parts) for path, result in results if (parts := differing_figures(result, again(result)))]
+    if not results:
+        issues.append(_no_results(folder))
+    if issues:
+        raise KhabarError(issues)
+    head, rows = leaderboard_rows([result for _, result in results])
+    if as_json:
+        _print_json([dict(zip(head, row, strict=True)) for row in rows])
+    elif markdown:
+        typer.echo(markdown_table(head, rows), nl=False)
     else:
-        _print(result_tables(result, types=types))
-        typer.echo(result.signature)
+        _print(leaderboard_table([result for _, result in results]))
+
+
+def _no_results(folder: Path) -> Issue:
+    return Issue(
+        code="file-missing",
+        where=str(folder),
+        found="no results/*.json",
+        expected="results as `khabar evaluate --output` writes them",
+        fix="Name the folder that holds the systems' folders.",
+    )
 
 
 def _known(name: str, choices: tuple[str, ...], option: str) -> str:
@@ -141,33 +433,43 @@ def _known(name: str, choices: tuple[str, ...], option: str) -> str:
 
 @app.command()
 def validate(
-    predictions: Annotated[Path, typer.Argument(help="JSON lines by offsets, or IOB2 columns with --layer")],
+    predictions: Predicted = None,
+    pred: PredFile = None,
+    gold: GoldFile = None,
     split: Split = "test",
     layer: Layer = "",
+    format_: Annotated[str, typer.Option("--format", help=FORMAT_HELP)] = "",
+    gold_format: GoldFormat = "",
+    scheme: Scheme = "IOB2",
+    column: Column = -1,
+    word_column: WordColumn = 0,
+    realign: Realign = False,
+    ambiguous: Ambiguous = "refuse",
+    by: By = "characters",
     constraints: Annotated[
         bool, typer.Option("--constraints", help="check role constraints and crossing spans too")
     ] = False,
+    sources: Sources = None,
     gold_folder: GoldFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Check predictions without scoring them; exit code 1 where something is wrong."""
-    from khabar.corpus import load_gold
     from khabar.evaluation import require_valid
-    from khabar.metrics import TOKEN_LAYERS
-    from khabar.predictions import read_columns, read_predictions
+    from khabar.inputs import read_predictions
 
-    gold = load_gold(split, gold_folder)
-    if layer:
-        system = list(read_columns(predictions, _known(layer, TOKEN_LAYERS, "--layer"), gold).annotations)
-    else:
-        system = read_predictions(predictions)
-    require_valid(gold, system, constraints=constraints)
-    missing = sorted(gold.by_id.keys() - {annotation.doc_id for annotation in system})
+    options = _read_options(format_, scheme, column, word_column, layer, realign, ambiguous, by)
+    reference = _reference(gold, gold_format, split, options, sources, gold_folder)
+    system = read_predictions(_one_path(predictions, pred), reference, options)
+    require_valid(reference, system.annotations, constraints=constraints)
+    missing = sorted(reference.by_id.keys() - {annotation.doc_id for annotation in system.annotations})
     if as_json:
-        _print_json({"issues": [], "documents": len(system), "missing": missing})
-    else:
-        left = f"; not predicted: {', '.join(missing)}" if missing else ""
-        typer.echo(f"{len(system)} documents, nothing wrong{left}")
+        counts = {"documents": len(system.annotations), "missing": missing, "unplaced": system.unplaced}
+        _print_json({"issues": [], **counts, "tags": system.tags})
+        return
+    left = f"; not predicted: {', '.join(missing)}" if missing else ""
+    typer.echo(f"{len(system.annotations)} documents, nothing wrong{left}")
+    for item in system.unplaced:
+        typer.echo(f"no place: document {item.doc_id}, {item.layer} {item.type} {item.quote!r}: {item.reason}")
 
 
 @app.command()
@@ -175,7 +477,7 @@ def stats(gold_folder: GoldFolder = None, as_json: AsJson = False) -> None:
     """Print what each split holds: documents, types, roles, attributes."""
     from khabar.corpus import SPLITS, load_gold
     from khabar.describe import describe
-    from khabar.report import description_table
+    from khabar.report.terminal import description_table
 
     descriptions = [describe(load_gold(split, gold_folder)) for split in SPLITS]
     if as_json:
@@ -194,7 +496,8 @@ def show(
 ) -> None:
     """Show a document with its spans in colour, in the terminal or as a page."""
     from khabar import jsonl
-    from khabar.report import show_page, show_terminal
+    from khabar.report.show import show_page
+    from khabar.report.terminal import show_terminal
 
     gold = _find(doc_id, sources, gold_folder)
     document, annotation = gold.documents[0], gold.annotations[0]
@@ -243,11 +546,11 @@ def _recipes() -> list[WireRecipe]:
 
 def _predicted(path: Path, gold: GoldSet) -> Annotation:
     from khabar.evaluation import require_valid
-    from khabar.predictions import read_predictions
+    from khabar.inputs import read_jsonl_predictions
     from khabar.types import Annotation
 
     doc_id = gold.documents[0].doc_id
-    found = [annotation for annotation in read_predictions(path) if annotation.doc_id == doc_id]
+    found = [annotation for annotation in read_jsonl_predictions(path).annotations if annotation.doc_id == doc_id]
     require_valid(gold, found)
     return found[0] if found else Annotation(doc_id=doc_id)
 

@@ -15,10 +15,11 @@ from khabar.align import Losses
 from khabar.corpus import SPLITS
 from khabar.describe import Description
 from khabar.errors import CODES, Issue, KhabarError
-from khabar.evaluation import Result, Score
 from khabar.metrics import METRICS
 from khabar.ontology import EVERYWHERE, ontology
-from khabar.report import SIZES, figure, interval, markdown_table
+from khabar.report.figures import figure, interval, leaderboard_rows, markdown_table
+from khabar.report.terminal import SIZES
+from khabar.results import Result, Score
 from khabar.wire import WireRecipe
 
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
@@ -290,22 +291,8 @@ def _agreement_attributes(facts: Facts) -> str:
 
 
 def _leaderboard(facts: Facts) -> str:
-    names = ("actors", "fillers", "triggers.identified", "triggers.classified", "arguments.attached.classified")
-    rows = []
-    for split in ("test", "wire"):
-        for system, results in facts.results.items():
-            if split in results:
-                result = results[split]
-                cells = [_leader_cell(result, name) for name in names]
-                rows.append((split, system, *cells))
-    return markdown_table(("split", "system", *names), rows)
-
-
-def _leader_cell(result: Result, name: str) -> str:
-    score = result.scores.get(name)
-    if score is None:
-        return "not predicted"
-    return figure(score.f1) + (f" ({interval(score)})" if score.interval else "")
+    results = [result for found in facts.results.values() for result in found.values()]
+    return markdown_table(*leaderboard_rows([result for result in results if result.split in ("test", "wire")]))
 
 
 def _readme_score(facts: Facts) -> str:

@@ -63,6 +63,7 @@ CODES: dict[str, str] = {
     "unit-unknown": "documents have no such field to be grouped by",
     "field-unknown": "documents have no such field to be sliced by",
     "result-differs": "a stored result is not what its counts give, or what is computed again",
+    "seqeval-differs": "a figure that seqeval itself counts otherwise",
     "signature-differs": "results that were not made on the same data in the same way",
     "split-unknown": "a split or configuration that does not exist",
     "derived-differs": "a derived file is not what its sources give",

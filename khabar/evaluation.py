@@ -26,6 +26,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     result: Result
     reference: GoldSet
+    predictions: Predictions
     findings: tuple[Finding, ...]
 
 
@@ -93,7 +94,10 @@ def examine(
     work = Work(reference=reference, system=system, layers=chosen, settings=options)
     scored = score(work)
     return Evaluation(
-        result=_make_result(work, scored, name=name, run=run), reference=reference, findings=scored.findings
+        result=_make_result(work, scored, name=name, run=run),
+        reference=reference,
+        predictions=system,
+        findings=scored.findings,
     )
 
 

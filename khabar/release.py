@@ -10,8 +10,8 @@ import msgspec
 from khabar import docs, jsonl
 from khabar.agreement import Agreement, agree
 from khabar.describe import describe
-from khabar.evaluation import Result
 from khabar.label_studio.config import labeling_config
+from khabar.results import Result
 from khabar.splits import File, build_files, front_matter, losses
 from khabar.workspace import PROJECTS, Workspace
 

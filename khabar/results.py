@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -155,11 +154,18 @@ class Result(Figures, frozen=True, kw_only=True):
     inventory: dict[str, tuple[str, ...]] | None = None
 
 
-def plain(result: Result) -> Mapping[str, Any]:
-    """Turn a result into dictionaries, lists, strings and numbers.
+def encode_result(result: Result) -> bytes:
+    """Encode a result as JSON with one line for each part and each document, so that changes can be read.
 
     Args:
         result: of an evaluation.
     """
-    built: Mapping[str, Any] = msgspec.to_builtins(result)
-    return built
+    parts = [b'"%s":%s' % (name.encode(), _encode_part(getattr(result, name))) for name in result.__struct_fields__]
+    return b"{\n" + b",\n".join(parts) + b"\n}\n"
+
+
+def _encode_part(value: Any) -> bytes:
+    if not isinstance(value, dict) or not value:
+        return msgspec.json.encode(value)
+    lines = [b" %s:%s" % (msgspec.json.encode(key), msgspec.json.encode(item)) for key, item in value.items()]
+    return b"{\n" + b",\n".join(lines) + b"\n}"

@@ -101,11 +101,16 @@ def measures(sums: Array) -> tuple[Array, Array, Array]:
         sums: [..., 3], credit, predicted and gold.
     """
     credit, predicted, gold = sums[..., 0], sums[..., 1], sums[..., 2]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision, recall = credit / predicted, credit / gold
-        one, two = np.nan_to_num(precision), np.nan_to_num(recall)
-        f1 = np.where(one + two > 0, 2 * one * two / (one + two), 0.0)
+    precision, recall = _divide(credit, predicted), _divide(credit, gold)
+    one, two = np.nan_to_num(precision), np.nan_to_num(recall)
+    f1 = np.nan_to_num(_divide(2 * one * two, one + two))
     return precision, recall, np.where(predicted + gold > 0, f1, np.nan)
+
+
+def _divide(part: Array, whole: Array) -> Array:
+    """Divide where there is something to divide by; nan elsewhere."""
+    shares: Array = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
+    return shares
 
 
 @lru_cache(maxsize=8)
@@ -186,47 +191,45 @@ def _unit_f1(table: Array) -> Array:
 
 
 def _bounds(resamples: Array, jackknife: Array, point: Array, level: float, method: str) -> list[Bounds | None]:
-    tails = (1 - level) / 2, (1 + level) / 2
-    if method == "percentile" and not np.isnan(resamples).any():
-        low, high = np.quantile(resamples, tails, axis=0)
-        return [(float(one), float(two)) for one, two in zip(low, high, strict=True)]
-    columns = zip(resamples.T, jackknife.T, point, strict=True)
-    return [_column_bounds(drawn, spare, float(value), tails, method) for drawn, spare, value in columns]
-
-
-def _column_bounds(
-    drawn: Array, jackknife: Array, point: float, tails: tuple[float, float], method: str
-) -> Bounds | None:
-    defined = drawn[~np.isnan(drawn)]
-    if not len(defined) or np.isnan(point):
-        return None
-    if np.ptp(defined) == 0:
-        return float(defined[0]), float(defined[0])
+    ordered = np.sort(resamples, axis=0)  # what is undefined comes last
+    number = np.sum(~np.isnan(ordered), axis=0)
+    tails = np.tile([(1 - level) / 2, (1 + level) / 2], (len(point), 1))
+    known = (number > 0) & ~np.isnan(point)
     if method == "bca":
-        corrected = _correct(defined, jackknife[~np.isnan(jackknife)], point, tails)
-        if corrected is None:
-            return None
-        tails = corrected
-    low, high = np.quantile(defined, tails)
-    return float(low), float(high)
+        for at in np.flatnonzero(known):
+            tails[at] = _correct(ordered[: number[at], at], jackknife[:, at], float(point[at]), tails[at])
+    low, high = (_quantiles(ordered, number, tails[:, side]) for side in (0, 1))
+    known &= ~np.isnan(tails[:, 0])
+    return [(float(one), float(two)) if fine else None for one, two, fine in zip(low, high, known, strict=True)]
 
 
-def _correct(drawn: Array, jackknife: Array, point: float, tails: tuple[float, float]) -> tuple[float, float] | None:
-    """Move the quantiles by BCa's bias correction and acceleration."""
+def _quantiles(ordered: Array, number: NDArray[np.int64], tails: Array) -> Array:
+    """Give a quantile of each sorted column, interpolated linearly among its first `number` values."""
+    place = np.nan_to_num(tails) * np.maximum(number - 1, 0)
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, np.maximum(number - 1, 0))
+    columns = np.arange(ordered.shape[1])
+    one, two = ordered[below, columns], ordered[above, columns]
+    return np.where(one == two, one, one + (two - one) * (place - below))
+
+
+def _correct(drawn: Array, jackknife: Array, point: float, tails: Array) -> tuple[float, float]:
+    """Move the tails by BCa's bias correction and acceleration; nan where these are undefined."""
+    if drawn[0] == drawn[-1]:
+        return float(tails[0]), float(tails[1])
     below = (np.sum(drawn < point - _SAME) + 0.5 * np.sum(np.abs(drawn - point) <= _SAME)) / len(drawn)
-    spread = jackknife.mean() - jackknife if len(jackknife) else np.zeros(0)
-    scale = np.sum(spread**2) ** 1.5
+    spare = jackknife[~np.isnan(jackknife)]
+    away = spare.mean() - spare if len(spare) else np.zeros(0)
+    scale = float(np.sum(away**2) ** 1.5)
     if not 0 < below < 1 or not scale:
-        return None
+        return np.nan, np.nan
     normal = NormalDist()
-    bias, acceleration = normal.inv_cdf(float(below)), float(np.sum(spread**3) / (6 * scale))
-    moved = []
-    for tail in tails:
-        total = bias + normal.inv_cdf(tail)
-        if 1 - acceleration * total <= 0:
-            return None
-        moved.append(normal.cdf(bias + total / (1 - acceleration * total)))
-    return moved[0], moved[1]
+    bias, acceleration = normal.inv_cdf(float(below)), float(np.sum(away**3) / (6 * scale))
+    totals = [bias + normal.inv_cdf(float(tail)) for tail in tails]
+    if any(1 - acceleration * total <= 0 for total in totals):
+        return np.nan, np.nan
+    low, high = (normal.cdf(bias + total / (1 - acceleration * total)) for total in totals)
+    return low, high
 
 
 def permutation_test(

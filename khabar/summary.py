@@ -51,7 +51,7 @@ def summarise(records: Records, *, layers: Sequence[str], settings: Settings, in
 
     Source: PROTOCOL.md sections 4, 5 and 7.
     """
-    clusters = _cluster_labels(records, settings.unit)
+    clusters = cluster_labels(records, settings.unit)
     _check_slices(records, settings.slices)
     tables = {
         name: _table(name, [record.counts.get(name, {}) for record in records.values()], inventory)
@@ -175,7 +175,16 @@ def _table(name: str, units: Sequence[dict[str, Counts]], inventory: Inventory) 
     return make_table((*declared, *sorted(met - set(declared))), units)
 
 
-def _cluster_labels(records: Records, unit: str) -> list[str]:
+def cluster_labels(records: Records, unit: str) -> list[str]:
+    """Tell for each document what it is resampled with: itself, or the others of one cluster.
+
+    Args:
+        records: by document.
+        unit: "doc", or a field of the documents.
+
+    Raises:
+        KhabarError: unit-unknown.
+    """
     if unit == "doc":
         return list(records)
     _require_field(records, unit, "unit-unknown")
@@ -253,7 +262,7 @@ def _tag_figures(records: Records, clusters: Sequence[str], settings: Settings) 
         units = [record.tags.get(layer, {}).get(mode, {}) for record in records.values()]
         table = make_table(sorted({name for groups in units for name in groups}), units)
         figures = report_counts(table.groups, table.array.sum(axis=0)[:, :3], scheme=settings.scheme, mode=mode)
-        precision, recall, f1 = intervals_of(table, clusters, settings).micro or (None, None, None)
+        precision, recall, f1 = intervals_of(table, clusters, settings).micro
         found.setdefault(layer, {})[mode] = TagFigures(
             scheme=figures.scheme,
             mode=mode,
@@ -296,7 +305,6 @@ def sign(reference: GoldSet, layers: Sequence[str], settings: Settings) -> str:
         layers: what was scored.
         settings: of resampling.
     """
-    unit = reference.unit if settings.unit == "doc" else settings.unit
     fields = (
         "+".join(layers),
         f"split:{reference.name}",
@@ -306,15 +314,35 @@ def sign(reference: GoldSet, layers: Sequence[str], settings: Settings) -> str:
         "empty:null",
         "missing:fn",
         f"triggers:{settings.triggers}",
-        f"unit:{unit}",
-        f"ci:{settings.interval}{settings.level * 100:g}",
-        f"bs:{settings.resamples}",
-        f"seed:{settings.seed}",
+        *_resampling(reference.unit, settings),
         f"data:{reference.hash}",
         f"labels:{_labels_hash(reference)}",
         f"v:{__version__}",
     )
     return "|".join(fields)
+
+
+def sign_again(signature: str, settings: Settings) -> str:
+    """Put other settings of resampling into a signature.
+
+    Args:
+        signature: of a result.
+        settings: what its intervals are computed with now.
+    """
+    parts = signature.split("|")
+    known = dict(part.split(":", 1) for part in parts[1:])
+    own = "sequence" if known["unit"] == "sequence" else "doc"
+    changed = dict(part.split(":", 1) for part in _resampling(own, settings))
+    return "|".join([parts[0], *(f"{key}:{value}" for key, value in {**known, **changed}.items())])
+
+
+def _resampling(unit: str, settings: Settings) -> tuple[str, ...]:
+    return (
+        f"unit:{unit if settings.unit == 'doc' else settings.unit}",
+        f"ci:{settings.interval}{settings.level * 100:g}",
+        f"bs:{settings.resamples}",
+        f"seed:{settings.seed}",
+    )
 
 
 def _labels_hash(reference: GoldSet) -> str:

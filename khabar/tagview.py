@@ -8,10 +8,13 @@ import msgspec
 
 from khabar.align import Losses
 from khabar.corpus import GoldSet
+from khabar.errors import Issue
 from khabar.inputs.records import Predictions
 from khabar.metrics.counts import Counts
 from khabar.metrics.seqeval_view import layer_tags
+from khabar.metrics.tag_report import seqeval_report
 from khabar.metrics.tags import MODES, TagCounts, count_tags
+from khabar.results import Result
 from khabar.types import Annotation
 
 TAGGED = ("actors", "fillers", "mentions", "triggers")
@@ -55,18 +58,54 @@ class _Side(msgspec.Struct, frozen=True):
     losses: Losses
 
 
+def check_seqeval(reference: GoldSet, system: Predictions, result: Result) -> list[Issue]:
+    """Let seqeval count the same tags, and name each figure in which it differs from the result's.
+
+    Args:
+        reference: the gold.
+        system: the predictions.
+        result: what khabar says.
+    """
+    given = {annotation.doc_id: annotation for annotation in system.annotations}
+    paired = [given.get(gold.doc_id) or Annotation(doc_id=gold.doc_id) for gold in reference.annotations]
+    issues = []
+    for layer, modes in result.seqeval.items():
+        gold, pred = _sides(reference, system, paired, layer)
+        for mode, ours in modes.items():
+            theirs = seqeval_report(gold=gold.rows, pred=pred.rows, scheme=ours.scheme, mode=mode)
+            for part in ("micro", "macro", "weighted", "per_type"):
+                one, two = getattr(ours, part), getattr(theirs, part)
+                if one != two and not (ours.reason and theirs.reason):
+                    issues.append(_seqeval_issue(f"{layer}, {mode}, {part}", str(one), str(two)))
+    return issues
+
+
+def _seqeval_issue(where: str, found: str, expected: str) -> Issue:
+    return Issue(
+        code="seqeval-differs",
+        where=where,
+        found=found,
+        expected=f"{expected}, as seqeval says",
+        fix="Report it: it is a bug of khabar's.",
+    )
+
+
 def _tag_layer(reference: GoldSet, system: Predictions, paired: Sequence[Annotation], layer: str) -> LayerTags:
-    scheme = _scheme(reference, system)
-    gold = _side(reference, reference.annotations, layer, reference.rows if scheme else None)
-    pred = _side(reference, paired, layer, system.rows if scheme else None)
+    gold, pred = _sides(reference, system, paired, layer)
     units = [number for number, document in enumerate(reference.documents) for _ in reference.tokens[document.doc_id]]
-    used = scheme or "IOB2"
+    used = _scheme(reference, system) or "IOB2"
     modes = MODES if used == "IOB2" else ("strict",)
     return LayerTags(
         scheme=used,
         modes={mode: count_tags(gold=gold.rows, pred=pred.rows, scheme=used, mode=mode, units=units) for mode in modes},
         losses={"gold": gold.losses, "predicted": pred.losses},
     )
+
+
+def _sides(reference: GoldSet, system: Predictions, paired: Sequence[Annotation], layer: str) -> tuple[_Side, _Side]:
+    written = bool(_scheme(reference, system))
+    gold = _side(reference, reference.annotations, layer, reference.rows if written else None)
+    return gold, _side(reference, paired, layer, system.rows if written else None)
 
 
 def _scheme(reference: GoldSet, system: Predictions) -> str:

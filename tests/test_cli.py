@@ -8,7 +8,7 @@ import pytest
 
 from khabar import jsonl
 from khabar.corpus import load_gold
-from khabar.evaluation import Result
+from khabar.results import Result
 from khabar.types import Annotation
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,7 +6,7 @@ import pytest
 from builders import GOLD, TEXT, annotation, document, event, mention
 
 from khabar.corpus import load_gold
-from khabar.report import marked_paragraphs, show_page
+from khabar.report.show import marked_paragraphs, show_page
 
 COLORS = dict.fromkeys(("ARMED_GROUP", "PLACE", "STATE_FORCES", "Strike.Shelling", "Politics.AccuseDeny"), "#123456")
 

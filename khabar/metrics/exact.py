@@ -21,8 +21,8 @@ def pack_keys(*, gold: Rows, pred: Rows, names: Sequence[str]) -> tuple[Column, 
         pred: rows of the prediction, of the same table.
         names: the columns, most significant first.
     """
-    left = np.zeros(len(gold), dtype=np.int64)
-    right = np.zeros(len(pred), dtype=np.int64)
+    left: Column = np.zeros(len(gold), dtype=np.int64)
+    right: Column = np.zeros(len(pred), dtype=np.int64)
     size = 1
     for name in names:
         one, two = gold.columns[name], pred.columns[name]

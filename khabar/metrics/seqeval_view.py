@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import msgspec
@@ -43,14 +44,18 @@ def layer_tags(annotation: Annotation, layer: str, sentences: Sentences) -> tupl
     items = layer_items(annotation, layer)
     spans: list[Typed] = [(item.span, item.type) for item in items if not item.pieces]
     tags, lost = [], Losses()
-    for tokens in sentences:
-        row, losses = to_iob2(spans, tokens)
+    starts = [tokens[0].start for tokens in sentences]
+    ends = [tokens[-1].end for tokens in sentences]
+    parts: list[list[Typed]] = [[] for _ in sentences]
+    split = len(items) - len(spans)
+    for span, name in spans:
+        # The sentences that the span touches; one over two of them is met in both, and lost once.
+        first, last = bisect_right(ends, span.start), bisect_left(starts, span.end)
+        for number in range(first, last):
+            parts[number].append((span, name))
+        split += first < last and not (starts[first] <= span.start and span.end <= ends[first])
+    for tokens, inside in zip(sentences, parts, strict=True):
+        row, losses = to_iob2(inside, tokens)
         tags.append(row)
         lost += losses
-    limits = [Span(tokens[0].start, tokens[-1].end) for tokens in sentences]
-    # A span over two sentences is met in both, and lost once.
-    split = sum(
-        any(limit.overlaps(span) for limit in limits) and not any(limit.holds(span) for limit in limits)
-        for span, _ in spans
-    )
-    return tags, msgspec.structs.replace(lost, split=split + len(items) - len(spans))
+    return tags, msgspec.structs.replace(lost, split=split)

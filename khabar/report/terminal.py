@@ -8,90 +8,185 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from khabar.comparison import Comparison
 from khabar.describe import Description
 from khabar.metrics import METRICS
+from khabar.metrics.diagnosis import KINDS
 from khabar.ontology import ontology
-from khabar.report.figures import figure, interval, stance
-from khabar.results import Result, Score
+from khabar.report.figures import bounds, figure, interval, leaderboard_rows, stance, warning_lines
+from khabar.results import Result, Slice
 from khabar.types import Annotation, Document
 
+CONFUSIONS = 8
+NAMED = 10
 SUMMARIES = {metric.name: metric.summary for metric in METRICS}
 
 
-def result_tables(result: Result, *, types: bool = False) -> RenderableType:
+def result_tables(result: Result, *, types: bool = False, slices: bool = False, errors: bool = False) -> RenderableType:
     """Lay a result out for the terminal.
 
     Args:
-        result: of `khabar.evaluate`.
+        result: of an evaluation.
         types: whether each type gets a row.
+        slices: whether slices are shown.
+        errors: whether kinds of error and confusions are shown.
     """
     parts: list[RenderableType] = [_score_table(result)]
     if result.seqeval:
         parts.append(_seqeval_table(result))
     if types:
-        parts += [_type_table(name, scores) for name, scores in result.per_type.items() if len(scores) > 1]
-    parts += [*_loss_lines(result), _coverage_line(result)]
+        parts += [_type_table(name, result) for name, scores in result.per_type.items() if len(scores) > 1]
+    if slices:
+        parts += [_slice_table(name, values) for name, values in result.slices.items()]
+    if errors:
+        parts += [_error_table(result), *(_confusion_table(layer, cells) for layer, cells in result.confusion.items())]
+    parts += [*(Text(line) for line in warning_lines(result)), _coverage_line(result)]
     return Group(*parts)
 
 
 def _score_table(result: Result) -> Table:
-    title = Text(f"{result.name or 'predictions'} on {result.split}: exact spans (micro)", style="italic")
+    run = f", run {result.run}" if result.run else ""
+    title = Text(f"{result.name or 'predictions'}{run} on {result.split} (micro)", style="italic")
     table = Table("metric", title=title, title_justify="left", caption_justify="left")
-    for name in ("P", "R", "F1", "95 %", "matched", "predicted", "gold"):
-        table.add_column(name, justify="right")
+    for name in ("P", "R", "F1", f"{result.settings.level:.0%}", "macro", "doc mean", "matched", "predicted", "gold"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, score in result.scores.items():
-        counts = (str(score.matched), str(score.predicted), str(score.gold))
-        table.add_row(name, figure(score.precision), figure(score.recall), figure(score.f1), interval(score), *counts)
+        half = f" + {score.partial}/2" if score.partial else ""
+        counts = (f"{score.matched}{half}", str(score.predicted), str(score.gold))
+        macro = figure(result.macro[name].value) if name in result.macro else ""
+        means = (macro, figure(result.document_mean[name].value))
+        figures = (figure(score.precision), figure(score.recall), figure(score.f1), interval(score))
+        table.add_row(name, *figures, *means, *counts)
     return table
 
 
 def _seqeval_table(result: Result) -> Table:
-    table = Table("layer", title="seqeval, strict IOB2 over khabar's tokens", title_justify="left")
-    for name in ("micro P", "micro R", "micro F1", "macro F1", "weighted F1"):
+    table = Table("layer", "mode", title="as seqeval reports tags over tokens", title_justify="left")
+    for name in ("micro P", "micro R", "micro F1", f"{result.settings.level:.0%}", "macro F1", "weighted F1"):
         table.add_column(name, justify="right")
-    for layer, score in result.seqeval.items():
-        if score.reason:
-            table.add_row(layer, score.reason)
-            continue
-        micro = [figure(score.micro[key]) for key in ("precision", "recall", "f1")]
-        table.add_row(layer, *micro, figure(score.macro["f1"]), figure(score.weighted["f1"]))
+    for layer, modes in result.seqeval.items():
+        for mode, score in modes.items():
+            if not any(score.micro.values()) and score.reason:
+                table.add_row(layer, f"{score.scheme} {mode}", score.reason)
+                continue
+            micro = [figure(score.micro[key]) for key in ("precision", "recall", "f1")]
+            averages = figure(score.macro["f1"]), figure(score.weighted["f1"])
+            table.add_row(layer, f"{score.scheme} {mode}", *micro, bounds(score.interval), *averages)
     return table
 
 
-def _type_table(name: str, scores: Mapping[str, Score]) -> Table:
+def _type_table(name: str, result: Result) -> Table:
     table = Table(name, title=SUMMARIES.get(name, name), title_justify="left")
-    for column in ("P", "R", "F1", "gold"):
+    for column in ("P", "R", "F1", f"{result.settings.level:.0%}", "gold"):
         table.add_column(column, justify="right")
-    for group, score in scores.items():
-        table.add_row(group, figure(score.precision), figure(score.recall), figure(score.f1), str(score.gold))
+    for group, score in result.per_type[name].items():
+        cells = (figure(score.precision), figure(score.recall), figure(score.f1), interval(score), str(score.gold))
+        table.add_row(group, *cells)
     return table
 
 
-def _loss_lines(result: Result) -> list[Text]:
-    lines = []
-    for layer, sides in result.losses.items():
-        outside = {side: lost.nested + lost.shared_token + lost.no_token + lost.split for side, lost in sides.items()}
-        if any(outside.values()):
-            lines.append(
-                Text(
-                    f"{layer}: seqeval sees neither {outside['gold']} gold nor {outside['predicted']} predicted spans that IOB2 cannot hold"
-                )
-            )
-    if result.tags and result.tags.orphans:
-        lines.append(
-            Text(
-                f"{result.tags.orphans} of {result.tags.tags} tags are I- tags that continue nothing: strict IOB2 ignores them"
-            )
-        )
-    return lines
+def _slice_table(name: str, values: Mapping[str, Slice]) -> Table:
+    metrics = list(dict.fromkeys(metric for part in values.values() for metric in part.scores))
+    recall_only = any(part.recall_only for part in values.values())
+    table = Table(name, "size", title=f"slice: {name} ({'recall' if recall_only else 'F1'})", title_justify="left")
+    for metric in metrics:
+        table.add_column(metric, justify="right")
+    for value, part in values.items():
+        table.add_row(Text(value), str(part.size), *(_slice_cell(part, metric) for metric in metrics))
+    return table
+
+
+def _slice_cell(part: Slice, metric: str) -> str:
+    score = part.scores.get(metric)
+    if score is None:
+        return ""
+    value, around = (score.recall, score.recall_interval) if part.recall_only else (score.f1, score.interval)
+    return f"{figure(value)} {bounds(around)}".strip()
+
+
+def _error_table(result: Result) -> Table:
+    table = Table("what became of items", title="kinds of error", title_justify="left")
+    for layer in result.errors:
+        table.add_column(layer, justify="right")
+    for kind in KINDS:
+        counts = [kinds.get(kind, 0) for kinds in result.errors.values()]
+        if any(counts):
+            table.add_row(kind, *(str(count) for count in counts))
+    return table
+
+
+def _confusion_table(layer: str, cells: Sequence[tuple[str, str, int]]) -> Table:
+    table = Table("gold", "predicted", title=f"{layer}: most frequent confusions", title_justify="left")
+    table.add_column("number", justify="right")
+    wrong = sorted((cell for cell in cells if cell[0] != cell[1]), key=lambda cell: (-cell[2], cell))
+    for gold, pred, number in wrong[:CONFUSIONS]:
+        table.add_row(gold or "(spurious)", pred or "(missed)", str(number))
+    return table
 
 
 def _coverage_line(result: Result) -> Text:
     coverage = result.coverage
     line = f"{coverage.predicted} of {coverage.documents} documents predicted"
     if coverage.missing:
-        line += f"; missing, counted as empty: {', '.join(coverage.missing)}"
+        shown = ", ".join(coverage.missing[:NAMED])
+        more = f" and {len(coverage.missing) - NAMED} more" if len(coverage.missing) > NAMED else ""
+        line += f"; missing, counted as empty: {shown}{more}"
     return Text(line, style="bold red" if coverage.missing else "")
+
+
+def comparison_tables(comparison: Comparison) -> RenderableType:
+    """Lay a comparison out for the terminal.
+
+    Args:
+        comparison: of two systems or more.
+    """
+    parts: list[RenderableType] = []
+    if any(found.n > 1 for metrics in comparison.systems.values() for found in metrics.values()):
+        parts.append(_spread_table(comparison))
+    table = Table("metric", "systems", title="differences of F1, paired by document", title_justify="left")
+    for name in ("F1", "difference", "interval", "p", "p (Holm)"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    for contrast in comparison.contrasts:
+        test = contrast.test
+        table.add_row(
+            contrast.metric,
+            f"{contrast.one} − {contrast.two}",
+            f"{figure(contrast.f1_one)} − {figure(contrast.f1_two)}",
+            f"{test.difference:+.3f}" if test else "–",
+            bounds(contrast.interval),
+            f"{test.p:.4f}" if test else "–",
+            f"{contrast.p_holm:.4f}" if contrast.p_holm is not None else "–",
+            contrast.verdict,
+        )
+    tests = [contrast.test for contrast in comparison.contrasts if contrast.test]
+    how = "all sign vectors tried" if all(test.exact for test in tests) else f"{comparison.permutations} permutations"
+    note = f"{comparison.units} units resampled; {how}; seed {comparison.seed}; Holm over {len(tests)} tests"
+    return Group(*parts, table, Text(note))
+
+
+def _spread_table(comparison: Comparison) -> Table:
+    table = Table("system", "metric", title="F1 over runs", title_justify="left")
+    for name in ("runs", "mean", "sd", "lowest", "highest"):
+        table.add_column(name, justify="right")
+    for system, metrics in comparison.systems.items():
+        for metric, found in metrics.items():
+            cells = (figure(found.mean), figure(found.sd), figure(found.low), figure(found.high))
+            table.add_row(system, metric, str(found.n), *cells)
+    return table
+
+
+def leaderboard_table(results: Sequence[Result]) -> RenderableType:
+    """Lay results out as a leaderboard, split by split.
+
+    Args:
+        results: of any systems and splits.
+    """
+    head, rows = leaderboard_rows(results)
+    table = Table(*head)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def description_table(descriptions: Sequence[Description]) -> RenderableType:
