@@ -119,12 +119,13 @@ def wire_recipes() -> list[WireRecipe]:
     return jsonl.read_list(path, WireRecipe)
 
 
-def load_gold(split: str, folder: Path | None = None) -> GoldSet:
+def load_gold(split: str, folder: Path | None = None, *, tokens: bool = True) -> GoldSet:
     """Read a released split with its gold.
 
     Args:
         split: train, validation, test or wire.
         folder: the released splits; those of this installation by default.
+        tokens: whether the tokens are wanted; without them it is quicker.
 
     Raises:
         KhabarError: split-unknown, file-missing.
@@ -140,7 +141,7 @@ def load_gold(split: str, folder: Path | None = None) -> GoldSet:
             )
         )
     config, name = ("wire", "test") if split == "wire" else ("documents", split)
-    rows = _read_rows((folder or release_folder()) / config, name)
+    rows = _read_rows((folder or release_folder()) / config, name, without=() if tokens else ("sentences",))
     return GoldSet(
         name=split,
         documents=tuple(
@@ -148,12 +149,12 @@ def load_gold(split: str, folder: Path | None = None) -> GoldSet:
             for row in rows
         ),
         annotations=tuple(_annotation(row) for row in rows),
-        tokens={row["doc_id"]: _row_tokens(row) for row in rows},
+        tokens={row["doc_id"]: _row_tokens(row) for row in rows} if tokens else {},
         lengths={row["doc_id"]: row["length"] if "length" in row else len(row["text"]) for row in rows},
     )
 
 
-def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
+def _read_rows(folder: Path, split: str, *, without: Sequence[str] = ()) -> list[dict[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -170,7 +171,8 @@ def _read_rows(folder: Path, split: str) -> list[dict[str, Any]]:
         )
     try:
         # pq.read_table would import pandas, which takes longer than all the rest.
-        return [row for path in paths for row in pq.ParquetFile(path).read().to_pylist()]
+        tables = [pq.ParquetFile(path).read() for path in paths]
+        return [row for table in tables for row in table.drop_columns(list(without)).to_pylist()]
     except (pa.ArrowException, OSError) as error:
         raise KhabarError(
             Issue(

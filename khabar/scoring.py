@@ -70,7 +70,7 @@ def _known(reference: GoldSet) -> Known | None:
     """Learn what train shows, for khabar's own splits; a gold set of any other name knows nothing of it."""
     if reference.inventory is not None or reference.name not in SPLITS:
         return None
-    return learn(load_gold("train"), khabar_inventory()["actors"])
+    return learn(load_gold("train", tokens=False), khabar_inventory()["actors"])
 
 
 def _layers_of(item: Unplaced, work: Work) -> Iterator[str]:

@@ -161,15 +161,20 @@ def _nesting_teller(reference: GoldSet) -> Tell:
 
 
 def _nesting(mentions: Sequence[Mention]) -> dict[Pieces, str]:
-    spans = [mention.span for mention in mentions]
-    return {
-        mention.cover: "inner"
-        if any(other.holds(span) and other != span for other in spans)
-        else "outer"
-        if any(span.holds(other) and other != span for other in spans)
-        else "flat"
-        for mention, span in zip(mentions, spans, strict=True)
-    }
+    """Tell which spans lie in another span, which hold one, and which do neither."""
+    ordered = sorted({(mention.start, -mention.end) for mention in mentions})
+    inner: set[tuple[int, int]] = set()
+    outer: set[tuple[int, int]] = set()
+    around: list[tuple[int, int]] = []
+    for span in ordered:
+        around = [other for other in around if -other[1] > span[0]]
+        holders = [other for other in around if -other[1] >= -span[1]]
+        if holders:
+            inner.add(span)
+        outer.update(holders)
+        around.append(span)
+    places = {mention.cover: (mention.start, -mention.end) for mention in mentions}
+    return {cover: "inner" if span in inner else "outer" if span in outer else "flat" for cover, span in places.items()}
 
 
 def _name_teller(reference: GoldSet, known: Known) -> Tell:

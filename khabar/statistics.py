@@ -102,9 +102,13 @@ def measures(sums: Array) -> tuple[Array, Array, Array]:
     """
     credit, predicted, gold = sums[..., 0], sums[..., 1], sums[..., 2]
     precision, recall = _divide(credit, predicted), _divide(credit, gold)
-    one, two = np.nan_to_num(precision), np.nan_to_num(recall)
-    f1 = np.nan_to_num(_divide(2 * one * two, one + two))
+    one, two = _or_zero(precision), _or_zero(recall)
+    f1 = _or_zero(_divide(2 * one * two, one + two))
     return precision, recall, np.where(predicted + gold > 0, f1, np.nan)
+
+
+def _or_zero(values: Array) -> Array:
+    return np.where(np.isnan(values), 0.0, values)
 
 
 def _divide(part: Array, whole: Array) -> Array:
@@ -173,7 +177,7 @@ def _figures(sums: Array, unit_sums: Array) -> Array:
     """Lay out all figures of each resample: P, R and F1 of the groups and of their sum, then the two means."""
     with_micro = np.concatenate((sums, sums.sum(axis=1, keepdims=True)), axis=1)
     precision, recall, f1 = measures(with_micro)
-    group_sums = np.stack((np.nan_to_num(f1[:, :-1]).sum(axis=1), (~np.isnan(f1[:, :-1])).sum(axis=1)), axis=1)
+    group_sums = np.stack((_or_zero(f1[:, :-1]).sum(axis=1), (~np.isnan(f1[:, :-1])).sum(axis=1)), axis=1)
     return np.concatenate((precision, recall, f1, _mean(group_sums), _mean(unit_sums)), axis=1)
 
 
@@ -187,7 +191,7 @@ def _mean(sums: Array) -> Array:
 def _unit_f1(table: Array) -> Array:
     """Give each unit's F1 and whether it is defined, [units, 2]."""
     f1 = measures(table.sum(axis=1))[2]
-    return np.stack((np.nan_to_num(f1), ~np.isnan(f1)), axis=1)
+    return np.stack((_or_zero(f1), ~np.isnan(f1)), axis=1)
 
 
 def _bounds(resamples: Array, jackknife: Array, point: Array, level: float, method: str) -> list[Bounds | None]:
@@ -205,7 +209,7 @@ def _bounds(resamples: Array, jackknife: Array, point: Array, level: float, meth
 
 def _quantiles(ordered: Array, number: NDArray[np.int64], tails: Array) -> Array:
     """Give a quantile of each sorted column, interpolated linearly among its first `number` values."""
-    place = np.nan_to_num(tails) * np.maximum(number - 1, 0)
+    place = _or_zero(tails) * np.maximum(number - 1, 0)
     below = np.floor(place).astype(np.int64)
     above = np.minimum(below + 1, np.maximum(number - 1, 0))
     columns = np.arange(ordered.shape[1])

@@ -12,8 +12,8 @@ import numpy as np
 from khabar import __version__
 from khabar.corpus import GoldSet, Inventory
 from khabar.errors import Issue, KhabarError
-from khabar.metrics.counts import Counts, CountTable, make_counts, make_table
-from khabar.metrics.declared import BY_NAME, MAIN, declared_groups, metric_names
+from khabar.metrics.counts import CountArray, Counts, CountTable, make_counts, make_table
+from khabar.metrics.declared import BY_NAME, MAIN, WHOLE, declared_groups, metric_names
 from khabar.metrics.diagnosis import KINDS
 from khabar.metrics.tag_report import report_counts
 from khabar.ontology import ontology
@@ -103,6 +103,12 @@ def summarise_table(table: CountTable, clusters: Sequence[str], settings: Settin
         macro=_average([score.f1 for score in groups.values()], len(table.groups), bounds.macro),
         document_mean=_average(documents, len(documents), bounds.unit_mean),
     )
+
+
+def _micro(array: CountArray, clusters: Sequence[str], settings: Settings) -> Score:
+    """Compute the micro figures alone: counts of all groups together."""
+    table = CountTable((WHOLE,), array.sum(axis=1, keepdims=True))
+    return make_score(table.total(), intervals_of(table, clusters, settings).micro)
 
 
 def intervals_of(table: CountTable, clusters: Sequence[str], settings: Settings) -> Intervals:
@@ -222,7 +228,7 @@ def _document_slices(
             rows = [number for number, other in enumerate(values) if other == value]
             labels = [clusters[number] for number in rows]
             scores = {
-                metric: summarise_table(CountTable(table.groups, table.array[rows]), labels, settings).micro
+                metric: _micro(table.array[rows], labels, settings)
                 for metric, table in tables.items()
                 if metric in MAIN.values()
             }
@@ -242,7 +248,7 @@ def _item_slices(records: Records, clusters: Sequence[str], settings: Settings) 
     for name, value, metric in sorted(met):
         units = [record.slices.get(name, {}).get(value, {}).get(metric, {}) for record in records.values()]
         table = make_table(sorted({group for groups in units for group in groups}), units)
-        score = summarise_table(table, clusters, settings).micro
+        score = _micro(table.array, clusters, settings)
         if name in RECALL_ONLY:
             score = msgspec.structs.replace(score, f1=None, interval=None)
         slices = found.setdefault(name, {})
