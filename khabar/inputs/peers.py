@@ -131,8 +131,9 @@ def _sentences(record: WikiDocument, spans: Sequence[Span]) -> tuple[tuple[Span,
 
 
 def _check_wiki(record: WikiDocument, path: Path) -> Iterator[Issue]:
-    triggers = [event.trigger for event in record.event_mentions]
-    for item in (*record.entity_mentions, *triggers):
+    items: list[WikiMention | WikiTrigger] = [*record.entity_mentions]
+    items += [event.trigger for event in record.event_mentions]
+    for item in items:
         if not 0 <= item.start < item.end <= len(record.tokens):
             expected = f"0 ≤ start < end ≤ {len(record.tokens)} tokens"
             where = f"{path}, document {record.doc_id}"
