@@ -182,4 +182,6 @@ def _say(side: Marked | None, text: str) -> str:
 def _context(text: str, pieces: Pieces) -> str:
     start, end = pieces[0][0], pieces[-1][1]
     before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
-    return f"…{_plain(before)} **{_plain(text[start:end])}** {_plain(after)}…"
+    # A blank only where the text has one: an Arabic clitic touches its word.
+    left, right = (" " if side[:1].isspace() else "" for side in (before[::-1], after))
+    return f"…{_plain(before)}{left}**{_plain(text[start:end])}**{right}{_plain(after)}…"

@@ -62,12 +62,12 @@ def _embed(value: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def _document(document: Document) -> dict[str, str]:
+def _document(document: Document) -> dict[str, Any]:
     return {
         "id": document.doc_id,
         "lang": document.lang,
         "dir": "rtl" if document.lang in RIGHT_TO_LEFT else "auto" if not document.lang else "ltr",
-        "about": " · ".join(part for part in (document.outlet, document.genre, document.date) if part),
+        "about": [part for part in (document.outlet, document.genre, document.date) if part],
         "text": document.text,
     }
 
