@@ -307,7 +307,7 @@ def test_conformance(case: Path) -> None:
     assert found == expected["counts"]
     assert {name: result.scores[name].f1 for name in expected.get("f1", {})} == expected.get("f1", {})
     assert list(result.coverage.missing) == expected.get("missing", [])
-    assert result.errors == expected.get("errors", result.errors)
+    assert {layer: result.errors.get(layer, {}) for layer in expected.get("errors", {})} == expected.get("errors", {})
     predicted = {item.doc_id: item for item in jsonl.read_list(case / "prediction.jsonl", Annotation)}
     totals: dict[str, list[int]] = {}
     for item in annotated:

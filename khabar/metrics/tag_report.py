@@ -57,20 +57,18 @@ def report_counts(types: Sequence[str], sums: NDArray[np.int64], *, scheme: str,
         )
     rows = np.array([_measure(row) for _, row in met])
     support = np.array([row[2] for _, row in met])
-    weighted, reason = nothing, "no entity in the gold: weighted averages are undefined"
-    if support.any():
-        weighted, reason = _figure([np.average(column, weights=support) for column in rows.T]), ""
+    # Without any gold entity there is nothing to weigh by; seqeval then says 0.
+    weighted = [np.average(column, weights=support) if support.any() else 0.0 for column in rows.T]
     return TagReport(
         scheme=scheme,
         mode=mode,
         micro=_figure(_measure(np.sum([row for _, row in met], axis=0))),
         macro=_figure([np.average(column) for column in rows.T]),
-        weighted=weighted,
+        weighted=_figure(weighted),
         per_type={
             name: {**dict(zip(nothing, map(float, figures), strict=True)), "support": int(row[2])}
             for (name, row), figures in zip(met, rows, strict=True)
         },
-        reason=reason,
     )
 
 
