@@ -302,7 +302,7 @@ def _readme_score(facts: Facts) -> str:
     lines = [
         f"{name:24} P {score.precision:.3f}  R {score.recall:.3f}  F1 {score.f1:.3f}"
         for name, score in result.scores.items()
-        if name == "actors" or name.startswith("triggers")
+        if name in ("actors", "actors.overlap", "triggers.classified")
     ]
     signature = result.signature.replace("+".join(result.layers), "actors+triggers", 1)
     return "```\n" + "\n".join([*lines, signature]) + "\n```\n"

@@ -29,7 +29,11 @@ class LayerTags(msgspec.Struct, frozen=True, kw_only=True):
     losses: dict[str, Losses]
 
     def by_unit(self, unit: int) -> dict[str, dict[str, Counts]]:
-        """Give the counts of one unit by mode and type, empty ones left out."""
+        """Give the counts of one unit by mode and type, empty ones left out.
+
+        Args:
+            unit: its number.
+        """
         return {mode: _unit_counts(counts, unit) for mode, counts in self.modes.items()}
 
 

@@ -46,7 +46,7 @@ def test_a_hand_edited_derived_file_is_noticed(tmp_path: Path) -> None:
 def test_a_changed_result_is_noticed(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "evaluation", tmp_path / "evaluation")
     path = tmp_path / "evaluation" / "baselines" / "crf" / "results" / "test.json"
-    path.write_text(path.read_text().replace('"matched": ', '"matched": 1', 1))
+    path.write_text(path.read_text().replace('"matched":', '"matched":1', 1))
     done = script(str(tmp_path / "evaluation" / "reproduce.py"))
     assert done.returncode == 1
     assert "crf on test: CHANGED" in done.stdout

@@ -31,7 +31,11 @@ class Vocabulary(Generic[Value]):
         self._codes.default_factory = self._codes.__len__
 
     def code(self, value: Value) -> int:
-        """Give the number of a value, a new one where it is new."""
+        """Give the number of a value, a new one where it is new.
+
+        Args:
+            value: anything that can be a key.
+        """
         return self._codes[value]
 
     def values(self) -> list[Value]:
