@@ -31,7 +31,8 @@ def test_evaluate_prints_a_table_and_a_signature() -> None:
     assert done.returncode == 0
     result = jsonl.read_json(CRF / "results" / "test.json", Result)
     assert f"{result.scores['actors'].f1:.3f}" in done.stdout
-    assert "IOB2 strict" in done.stdout and "IOB2 default" in done.stdout
+    assert "IOB2 strict" in done.stdout
+    assert "IOB2 default" in done.stdout
     assert "STATE_FORCES" in done.stdout
     assert result.signature in done.stdout.replace("\n", "")
     assert "\x1b[" not in done.stdout
