@@ -75,7 +75,7 @@ class TagFigures(msgspec.Struct, frozen=True, kw_only=True):
     micro: dict[str, float | None]
     macro: dict[str, float | None]
     weighted: dict[str, float | None]
-    per_type: dict[str, dict[str, float]]
+    per_type: dict[str, dict[str, float | int]]
     reason: str = ""
     interval: Bounds | None = None
     precision_interval: Bounds | None = None

@@ -1,8 +1,8 @@
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import launch
 from builders import GOLD, TEXT, annotation, document, event, mention
 
 from khabar.corpus import load_gold
@@ -37,23 +37,7 @@ def test_the_page_is_self_contained() -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("Debian's chromium is not installed: the page is not looked at in a browser")
-    from playwright.sync_api import sync_playwright
-
-    flags = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-sync",
-        "--disable-component-update",
-    ]
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=flags)
-        yield opened
-        opened.close()
+    yield from launch()
 
 
 @pytest.mark.slow

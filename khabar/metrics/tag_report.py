@@ -25,7 +25,7 @@ class TagReport(msgspec.Struct, frozen=True, kw_only=True):
     micro: Figure
     macro: Figure
     weighted: Figure
-    per_type: dict[str, dict[str, float]]
+    per_type: dict[str, dict[str, float | int]]
     reason: str = ""
 
 
@@ -122,7 +122,7 @@ def _from_seqeval(given: dict[str, Any], scheme: str, mode: str) -> TagReport:
         micro=averages[0],
         macro=averages[1],
         weighted=averages[2],
-        per_type=per_type,  # type: ignore[arg-type]
+        per_type=per_type,
         reason=reason,
     )
 
