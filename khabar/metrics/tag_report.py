@@ -122,7 +122,7 @@ def _from_seqeval(given: dict[str, Any], scheme: str, mode: str) -> TagReport:
         micro=averages[0],
         macro=averages[1],
         weighted=averages[2],
-        per_type=per_type,
+        per_type=per_type,  # type: ignore[arg-type]
         reason=reason,
     )
 
