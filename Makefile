@@ -65,7 +65,7 @@ lint: $(VENV)/installed ## ruff, lint and format
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 
 types: $(VENV)/installed ## mypy, strict
-	@$(BIN)/mypy && for file in scripts/*.py evaluation/*.py evaluation/baselines/*/*.py; do $(BIN)/mypy --no-error-summary $$file || exit 1; done
+	@$(BIN)/mypy && for file in scripts/*.py evaluation/*.py evaluation/benchmarks/*.py evaluation/baselines/*/*.py; do $(BIN)/mypy --no-error-summary $$file || exit 1; done
 
 gold: $(VENV)/installed ## make the gold from exports and decisions
 	@$(BIN)/python scripts/build_gold.py $(WIRE)
@@ -92,6 +92,9 @@ projects: $(VENV)/installed ## projects, accounts and stored work in a running L
 
 export: $(VENV)/installed ## every annotator's work from a running Label Studio
 	@$(BIN)/python scripts/export_annotations.py $(WIRE) --output annotations/exports
+
+bench: $(VENV)/installed ## compare scorers and write evaluation/benchmarks/README.md (TEXTEE=scorer.py of a checkout)
+	@$(BIN)/python evaluation/benchmarks/run.py $(if $(TEXTEE),--textee $(TEXTEE))
 
 wheel: $(VENV)/installed ## build the wheel into dist/
 	@$(BIN)/python -m build --wheel

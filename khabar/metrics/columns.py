@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -29,14 +29,8 @@ class Vocabulary(Generic[Value]):
     def __init__(self) -> None:
         self._codes: defaultdict[Value, int] = defaultdict()
         self._codes.default_factory = self._codes.__len__
-
-    def code(self, value: Value) -> int:
-        """Give the number of a value, a new one where it is new.
-
-        Args:
-            value: anything that can be a key.
-        """
-        return self._codes[value]
+        # The dictionary's own look-up: it gives a value's number, a new one where the value is new.
+        self.code: Callable[[Value], int] = self._codes.__getitem__
 
     def values(self) -> list[Value]:
         """List the values in the order of their numbers."""
@@ -53,7 +47,7 @@ class Vocabularies(msgspec.Struct, frozen=True):
     covers: Vocabulary[Pieces]
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """What a row stands for: a mention or an event; for an argument the mention, its role and its event."""
 
     item: Mention | Event
@@ -105,49 +99,55 @@ def make_sides(*, gold: Sequence[Annotation], pred: Sequence[Annotation]) -> Sid
 
 def _tables(annotations: Sequence[Annotation], words: Vocabularies) -> Tables:
     return {
-        "mentions": _rows("mentions", _mention_rows(annotations, words)),
-        "events": _rows("events", _event_rows(annotations, words)),
-        "arguments": _rows("arguments", _argument_rows(annotations, words)),
+        "mentions": _rows("mentions", _mention_rows, annotations, words),
+        "events": _rows("events", _event_rows, annotations, words),
+        "arguments": _rows("arguments", _argument_rows, annotations, words),
     }
 
 
-Row = tuple[tuple[int, ...], Origin]
+Write = Callable[[list[int], list[Origin], int, Annotation, Vocabularies], None]
 
 
-def _rows(table: str, rows: Iterator[Row]) -> Rows:
-    values: list[tuple[int, ...]] = []
+def _rows(table: str, write: Write, annotations: Sequence[Annotation], words: Vocabularies) -> Rows:
+    # One flat list of numbers: a tuple a row would cost more than all the rest.
+    numbers: list[int] = []
     origins: list[Origin] = []
-    for numbers, origin in rows:
-        values.append(numbers)
-        origins.append(origin)
+    for unit, annotation in enumerate(annotations):
+        write(numbers, origins, unit, annotation, words)
     names = TABLES[table]
-    array = np.array(values, dtype=np.int64).reshape(len(values), len(names))
+    array = np.fromiter(numbers, dtype=np.int64, count=len(numbers)).reshape(len(origins), len(names))
     return Rows({name: np.ascontiguousarray(array[:, place]) for place, name in enumerate(names)}, origins)
 
 
-def _mention_rows(annotations: Sequence[Annotation], words: Vocabularies) -> Iterator[Row]:
+def _mention_rows(
+    numbers: list[int], origins: list[Origin], unit: int, annotation: Annotation, words: Vocabularies
+) -> None:
     label, cover = words.labels.code, words.covers.code
-    for unit, annotation in enumerate(annotations):
-        for mention in annotation.mentions:
-            yield (unit, label(mention.type), cover(mention.cover)), Origin(mention)
+    for mention in annotation.mentions:
+        numbers += (unit, label(mention.type), cover(mention.cover))
+        origins.append(Origin(mention))
 
 
-def _event_rows(annotations: Sequence[Annotation], words: Vocabularies) -> Iterator[Row]:
+def _event_rows(
+    numbers: list[int], origins: list[Origin], unit: int, annotation: Annotation, words: Vocabularies
+) -> None:
     label, cover = words.labels.code, words.covers.code
-    for unit, annotation in enumerate(annotations):
-        for event in annotation.events:
-            stance = (event.attribution, event.polarity, event.actuality, str(event.loaded).lower())
-            numbers = (unit, label(event.type), label(event.family), cover(event.cover), *map(label, stance))
-            yield numbers, Origin(event)
+    for event in annotation.events:
+        numbers += (unit, label(event.type), label(event.family), cover(event.cover))
+        loaded = "true" if event.loaded else "false"
+        numbers += (label(event.attribution), label(event.polarity), label(event.actuality), label(loaded))
+        origins.append(Origin(event))
 
 
-def _argument_rows(annotations: Sequence[Annotation], words: Vocabularies) -> Iterator[Row]:
+def _argument_rows(
+    numbers: list[int], origins: list[Origin], unit: int, annotation: Annotation, words: Vocabularies
+) -> None:
     label, cover = words.labels.code, words.covers.code
-    for unit, annotation in enumerate(annotations):
-        mentions = {mention.id: mention for mention in annotation.mentions}
-        for event in annotation.events:
-            head = label(event.type), cover(event.cover)
-            for argument in event.arguments:
-                filler = mentions.get(argument.mention)
-                if filler is not None:
-                    yield (unit, label(argument.role), *head, cover(filler.cover)), Origin(filler, argument.role, event)
+    mentions = {mention.id: mention for mention in annotation.mentions}
+    for event in annotation.events:
+        head = label(event.type), cover(event.cover)
+        for argument in event.arguments:
+            filler = mentions.get(argument.mention)
+            if filler is not None:
+                numbers += (unit, label(argument.role), *head, cover(filler.cover))
+                origins.append(Origin(filler, argument.role, event))

@@ -152,7 +152,7 @@ def count_tags(
     pred: Sequence[Sequence[str]],
     scheme: str = "IOB2",
     mode: str = "strict",
-    units: Sequence[int] | None = None,
+    units: Sequence[int] | NDArray[np.integer] | None = None,
 ) -> TagCounts:
     """Count the chunks of tag sequences.
 
@@ -280,7 +280,7 @@ def count_codes(
     vocabulary: Sequence[str],
     scheme: str = "IOB2",
     mode: str = "strict",
-    units: Sequence[int] | None = None,
+    units: Sequence[int] | NDArray[np.integer] | None = None,
 ) -> TagCounts:
     """Count the chunks of tags that are numbers already.
 

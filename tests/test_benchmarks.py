@@ -1,0 +1,42 @@
+import json
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / "evaluation" / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    spec = spec_from_file_location("khabar_bench", FOLDER / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_says_what_was_measured(bench: ModuleType) -> None:
+    kept = json.loads((FOLDER / "results.json").read_text())
+    assert bench.readme(kept) == (FOLDER / "README.md").read_text()
+
+
+def test_all_scorers_of_one_mode_agree_on_the_corpus(bench: ModuleType) -> None:
+    calls = {name: bench.make_subject(name, 20_000, 20, None) for name in bench.SPEED}
+    values = {name: call() for name, call in calls.items()}
+    assert values["khabar-strings"] == values["khabar-codes"] == values["seqeval-strict"]
+    assert values["nervaluate"] == pytest.approx(values["seqeval-default"])
+    assert values["khabar-spans"] == pytest.approx(values["seqeval-strict"])
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs_from_one_end_to_the_other(tmp_path: Path) -> None:
+    arguments = ["--tokens", "2000", "--largest", "10000", "--repeat", "1", "--output", str(tmp_path)]
+    subprocess.run([sys.executable, FOLDER / "run.py", *arguments], check=True, capture_output=True)
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert {row["subject"] for row in found["speed"]} >= {"seqeval-default", "nervaluate", "khabar-codes"}
+    assert "times the first" in (tmp_path / "README.md").read_text()
