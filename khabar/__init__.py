@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.1.1"
 __all__ = ["Annotation", "Document", "KhabarError", "Result", "Settings", "__version__", "evaluate", "load_gold"]
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from khabar.corpus import SPLITS, GoldSet, Inventory, load_gold
+from khabar.corpus import SPLITS, GoldSet, Inventory, load_marks
 from khabar.inputs.records import Predictions, Unplaced
 from khabar.metrics.counting import compare_sides, count_metrics
 from khabar.metrics.counts import Counts, CountTable
@@ -70,7 +70,7 @@ def _known(reference: GoldSet) -> Known | None:
     """Learn what train shows, for khabar's own splits; a gold set of any other name knows nothing of it."""
     if reference.inventory is not None or reference.name not in SPLITS:
         return None
-    return learn(load_gold("train", tokens=False), khabar_inventory()["actors"])
+    return learn(load_marks("train"), khabar_inventory()["actors"])
 
 
 def _layers_of(item: Unplaced, work: Work) -> Iterator[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from khabar.corpus import GoldSet
+from khabar.corpus import GoldSet, Marks
 from khabar.metrics.columns import Origin, Rows
 from khabar.metrics.counting import Comparison, count_exact, rows_of
 from khabar.metrics.counts import CountTable
@@ -40,21 +40,19 @@ class Sliced(msgspec.Struct, frozen=True, kw_only=True):
     table: CountTable
 
 
-def learn(train: GoldSet, names: Sequence[str]) -> Known:
+def learn(train: Iterable[Marks], names: Sequence[str]) -> Known:
     """List what train shows.
 
     Args:
-        train: with texts.
+        train: what was marked in each document.
         names: types of mentions that are actors.
     """
-    texts = {document.doc_id: document.text for document in train.documents}
-    surfaces = {
-        surface(texts[annotation.doc_id], mention.cover)
-        for annotation in train.annotations
-        for mention in annotation.mentions
-        if mention.type in names
-    }
-    types = Counter(item.type for annotation in train.annotations for item in annotation.items)
+    surfaces: set[str] = set()
+    types: Counter[str] = Counter()
+    for marks in train:
+        types.update((*marks.events, *(name for _, _, name in marks.mentions)))
+        found = {marks.text[start:end] for start, end, name in marks.mentions if name in names}
+        surfaces.update(surface(text, ((0, len(text)),)) for text in found)
     return Known(names=frozenset(surfaces), types=dict(types))
 
 

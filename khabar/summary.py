@@ -13,7 +13,7 @@ from khabar import __version__
 from khabar.corpus import GoldSet, Inventory
 from khabar.errors import Issue, KhabarError
 from khabar.metrics.counts import CountArray, Counts, CountTable, make_counts, make_table
-from khabar.metrics.declared import BY_NAME, MAIN, WHOLE, declared_groups, metric_names
+from khabar.metrics.declared import BY_NAME, MAIN, declared_groups, metric_names
 from khabar.metrics.diagnosis import KINDS
 from khabar.metrics.tag_report import report_counts
 from khabar.ontology import ontology
@@ -105,10 +105,13 @@ def summarise_table(table: CountTable, clusters: Sequence[str], settings: Settin
     )
 
 
-def _micro(array: CountArray, clusters: Sequence[str], settings: Settings) -> Score:
-    """Compute the micro figures alone: counts of all groups together."""
-    table = CountTable((WHOLE,), array.sum(axis=1, keepdims=True))
-    return make_score(table.total(), intervals_of(table, clusters, settings).micro)
+def _micros(arrays: Sequence[CountArray], clusters: Sequence[str], settings: Settings) -> list[Score]:
+    """Compute the micro figures of several metrics over the same documents, resampled in one go."""
+    if not arrays:
+        return []
+    totals = np.stack([array.sum(axis=1) for array in arrays], axis=1)
+    bounds = intervals_of(CountTable(("",) * len(arrays), totals), clusters, settings).groups
+    return [make_score(make_counts(row), around) for row, around in zip(totals.sum(axis=0), bounds, strict=True)]
 
 
 def intervals_of(table: CountTable, clusters: Sequence[str], settings: Settings) -> Intervals:
@@ -227,12 +230,9 @@ def _document_slices(
         for value in sorted(set(values) - {""}):
             rows = [number for number, other in enumerate(values) if other == value]
             labels = [clusters[number] for number in rows]
-            scores = {
-                metric: _micro(table.array[rows], labels, settings)
-                for metric, table in tables.items()
-                if metric in MAIN.values()
-            }
-            found.setdefault(name, {})[value] = Slice(size=len(rows), scores=scores)
+            chosen = [metric for metric in tables if metric in MAIN.values()]
+            scores = _micros([tables[metric].array[rows] for metric in chosen], labels, settings)
+            found.setdefault(name, {})[value] = Slice(size=len(rows), scores=dict(zip(chosen, scores, strict=True)))
     return found
 
 
@@ -244,21 +244,22 @@ def _item_slices(records: Records, clusters: Sequence[str], settings: Settings) 
         for value, metrics in values.items()
         for metric in metrics
     }
+    keys = sorted(met)
+    arrays = [_slice_array(records, *key) for key in keys]
     found: dict[str, dict[str, Slice]] = {}
-    for name, value, metric in sorted(met):
-        units = [record.slices.get(name, {}).get(value, {}).get(metric, {}) for record in records.values()]
-        table = make_table(sorted({group for groups in units for group in groups}), units)
-        score = _micro(table.array, clusters, settings)
-        if name in RECALL_ONLY:
-            score = msgspec.structs.replace(score, f1=None, interval=None)
-        slices = found.setdefault(name, {})
-        before = slices.get(value)
-        slices[value] = Slice(
-            size=score.gold + (before.size if before else 0),
-            scores={**(before.scores if before else {}), metric: score},
-            recall_only=name in RECALL_ONLY,
+    for (name, value, metric), score in zip(keys, _micros(arrays, clusters, settings), strict=True):
+        only = name in RECALL_ONLY
+        shown = msgspec.structs.replace(score, f1=None, interval=None) if only else score
+        before = found.setdefault(name, {}).get(value) or Slice(size=0, scores={}, recall_only=only)
+        found[name][value] = msgspec.structs.replace(
+            before, size=before.size + score.gold, scores={**before.scores, metric: shown}
         )
     return found
+
+
+def _slice_array(records: Records, name: str, value: str, metric: str) -> CountArray:
+    units = [record.slices.get(name, {}).get(value, {}).get(metric, {}) for record in records.values()]
+    return make_table(sorted({group for groups in units for group in groups}), units).array
 
 
 def _tag_figures(records: Records, clusters: Sequence[str], settings: Settings) -> dict[str, dict[str, TagFigures]]:
