@@ -9,12 +9,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.1"
-__all__ = ["Annotation", "Document", "KhabarError", "Result", "Settings", "__version__", "evaluate", "load_gold"]
+__all__ = [
+    "Annotation",
+    "Document",
+    "KhabarError",
+    "Result",
+    "Settings",
+    "__version__",
+    "compare",
+    "evaluate",
+    "load_gold",
+    "score_tags",
+]
 
 if TYPE_CHECKING:
+    from khabar.comparison import compare
     from khabar.corpus import load_gold
     from khabar.errors import KhabarError
     from khabar.evaluation import evaluate
+    from khabar.metrics.tag_report import score_tags
     from khabar.results import Result, Settings
     from khabar.types import Annotation, Document
 
@@ -24,8 +37,10 @@ _HOMES = {
     "KhabarError": "khabar.errors",
     "Result": "khabar.results",
     "Settings": "khabar.results",
+    "compare": "khabar.comparison",
     "evaluate": "khabar.evaluation",
     "load_gold": "khabar.corpus",
+    "score_tags": "khabar.metrics.tag_report",
 }
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -167,12 +168,15 @@ def evaluate(
     """Score predictions on a split, or against other people's gold."""
     path = _one_path(predictions, pred)
     options = _read_options(format_, scheme, column, word_column, layer, realign, ambiguous, by)
-    reference = _reference(gold, gold_format, split, options, sources, gold_folder)
     settings = _settings(unit, interval, resamples, seed, triggers, scheme, slice_)
-    evaluation = _examine(path, reference, options, settings, layers, name=name, run_name=run_name)
+    with _working("reading the gold") as say:
+        reference = _reference(gold, gold_format, split, options, sources, gold_folder)
+        say("reading and scoring the predictions")
+        evaluation = _examine(path, reference, options, settings, layers, name=name, run_name=run_name)
+        say("writing reports")
+        _write_reports(evaluation, output=output, markdown=markdown, page=page)
     if check_seqeval:
         _check_seqeval(evaluation)
-    _write_reports(evaluation, output=output, markdown=markdown, page=page)
     if as_json:
         _print_json(evaluation.result)
         return
@@ -180,6 +184,18 @@ def evaluate(
 
     _print(result_tables(evaluation.result, types=types, slices=slices or bool(slice_), errors=errors))
     typer.echo(evaluation.result.signature)
+
+
+@contextmanager
+def _working(what: str) -> Iterator[Callable[[str], None]]:
+    """Say on a terminal what is being done; large files take longer than a reader likes to wait blindly."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what) as status:
+        yield status.update
 
 
 def _one_path(argument: Path | None, option: Path | None) -> Path:

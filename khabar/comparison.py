@@ -123,16 +123,13 @@ def compare(
     _require_same(results)
     systems = _by_name(results)
     chosen = _chosen_metrics(results, metrics)
-    labels = cluster_labels(results[0].documents, results[0].settings.unit)
-    tables = {
-        (name, metric): cluster(np.mean([_table(run, metric) for run in runs], axis=0), labels)
-        for name, runs in systems.items()
-        for metric in chosen
-    }
+    settings = results[0].settings
+    labels = cluster_labels(results[0].documents, settings.unit)
+    tables = {(name, metric): _pooled(runs, metric, labels) for name, runs in systems.items() for metric in chosen}
     pairs = [(metric, one, two) for metric in chosen for one, two in combinations(systems, 2)]
-    seed = results[0].settings.seed
     tests = [
-        permutation_test(tables[one, m], tables[two, m], permutations=permutations, seed=seed) for m, one, two in pairs
+        permutation_test(tables[one, metric], tables[two, metric], permutations=permutations, seed=settings.seed)
+        for metric, one, two in pairs
     ]
     corrected = holm([test.p if test else None for test in tests])
     spreads = {name: _spreads(runs, chosen) for name, runs in systems.items()}
@@ -140,14 +137,20 @@ def compare(
         signature=results[0].signature,
         systems=spreads,
         contrasts=tuple(
-            _contrast(pair, tables, test, p, results[0].settings, spreads, alpha)
+            _contrast(pair, tables, test, p, settings, spreads, alpha)
             for pair, test, p in zip(pairs, tests, corrected, strict=True)
         ),
         units=len(set(labels)),
         permutations=permutations,
-        seed=seed,
+        seed=settings.seed,
         alpha=alpha,
     )
+
+
+def _pooled(runs: Sequence[Result], metric: str, labels: Sequence[str]) -> Table:
+    """Average the counts of a system's runs, document by document, and sum them by cluster."""
+    mean: Table = np.mean([_table(run, metric) for run in runs], axis=0)
+    return cluster(mean, labels)
 
 
 def _require_same(results: Sequence[Result]) -> None:

@@ -168,6 +168,14 @@ def test_gold_against_itself_is_exactly_one(gold: Rows) -> None:
     assert score in (1.0, None)
 
 
+def test_the_package_offers_it_by_name() -> None:
+    import khabar
+
+    assert khabar.score_tags(gold=[["B-X", "O"]], pred=[["B-X", "O"]]).micro["f1"] == 1.0
+    with pytest.raises(KhabarError):
+        khabar.score_tags(gold=[["B-X"]], pred=[["O", "O"]])
+
+
 def test_blocks_do_not_change_the_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     gold, pred = noisy(9, 120, 0.3)
     whole = count_tags(gold=gold, pred=pred)

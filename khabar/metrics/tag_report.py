@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from khabar.metrics.counts import make_counts
-from khabar.metrics.tags import TagCounts, check_mode
+from khabar.metrics.tags import TagCounts, check_mode, count_tags
 
 Figure = dict[str, float | None]
 
@@ -27,6 +27,25 @@ class TagReport(msgspec.Struct, frozen=True, kw_only=True):
     weighted: Figure
     per_type: dict[str, dict[str, float | int]]
     reason: str = ""
+
+
+def score_tags(
+    *, gold: Sequence[Sequence[str]], pred: Sequence[Sequence[str]], scheme: str = "IOB2", mode: str = "strict"
+) -> TagReport:
+    """Report tag sequences as seqeval does, in a fraction of its time.
+
+    Args:
+        gold: tags of each sequence.
+        pred: as many tags of as many sequences.
+        scheme: IOB2, IOBES or BILOU.
+        mode: "strict", or "default" (IOB2 only).
+
+    Raises:
+        KhabarError: usage, wrong-shape, tokens-differ, tag-unknown.
+
+    Source: PROTOCOL.md section 4.
+    """
+    return report(count_tags(gold=gold, pred=pred, scheme=scheme, mode=mode))
 
 
 def report(counts: TagCounts) -> TagReport:

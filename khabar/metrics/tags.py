@@ -305,19 +305,14 @@ def count_codes(
         found = f"{len(gold)} gold and {len(pred)} predicted codes"
         raise KhabarError(_shape("tokens-differ", "codes", found, f"{sizes.sum()}, the sum of the lengths"))
     legend = _legend(vocabulary, scheme)
-    places = np.arange(len(sizes)) if units is None else np.asarray(units)
-    places = places.astype(np.int32)
-    shape = (int(places.max(initial=-1)) + 1, len(legend.names), 3)
-    table = np.zeros(shape, dtype=np.int64)
+    places = np.asarray(np.arange(len(sizes)) if units is None else units).astype(np.int32)
+    table = np.zeros((int(places.max(initial=-1)) + 1, len(legend.names), 3), dtype=np.int64)
     broken = np.zeros((2, 2), dtype=np.int64)
-    ends = np.cumsum(sizes)
-    for first, last in _blocks(ends):
-        low = int(ends[first - 1]) if first else 0
-        high = int(ends[last - 1])
-        part = slice(first, last)
-        sides = [_find_runs(side[low:high], sizes[part], legend, scheme) for side in (gold, pred)]
+    for part, tokens in _blocks(np.cumsum(sizes)):
+        sides = [_find_runs(side[tokens], sizes[part], legend, scheme) for side in (gold, pred)]
         _count_block(table, sides, np.repeat(places[part], sizes[part]), mode)
         broken += [_broken(runs, sizes[part]) for runs in sides]
+    invalid, sequences = broken.T.tolist()
     return TagCounts(
         types=legend.names,
         table=table,
@@ -325,18 +320,19 @@ def count_codes(
         mode=mode,
         sequences=len(sizes),
         tags=(len(gold), len(pred)),
-        invalid=(int(broken[0, 0]), int(broken[1, 0])),
-        invalid_sequences=(int(broken[0, 1]), int(broken[1, 1])),
+        invalid=(invalid[0], invalid[1]),
+        invalid_sequences=(sequences[0], sequences[1]),
     )
 
 
-def _blocks(ends: Ints) -> Iterator[tuple[int, int]]:
-    """Cut the sequences into stretches of about BLOCK tokens; a longer sequence is a block of its own."""
+def _blocks(ends: Ints) -> Iterator[tuple[slice, slice]]:
+    """Cut the sequences, and their tokens, into stretches of about BLOCK tokens; a longer sequence is one of its own."""
     first, before = 0, 0
     while first < len(ends):
         last = max(first + 1, int(np.searchsorted(ends, before + BLOCK, side="right")))
-        yield first, last
-        first, before = last, int(ends[last - 1])
+        after = int(ends[last - 1])
+        yield slice(first, last), slice(before, after)
+        first, before = last, after
 
 
 def _find_runs(codes: Codes, sizes: Ints, legend: _Legend, scheme: str) -> _Runs:
