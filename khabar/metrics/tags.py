@@ -357,10 +357,13 @@ def _find_runs(codes: Codes, sizes: Ints, legend: _Legend, scheme: str) -> _Runs
 
 
 def _count_block(table: Ints, sides: Sequence[_Runs], units: NDArray[np.int32], mode: str) -> None:
-    types = table.shape[1]
-    flat = table.reshape(-1, 3)
+    if not len(units):
+        return
+    # Only the rows of the block's units are touched, or the cost would grow with blocks times units.
+    low, types = int(units.min()), table.shape[1]
+    flat = table[low : int(units.max()) + 1].reshape(-1, 3)
     gold, pred = (runs.keep(mode) for runs in sides)
-    cells = [units[runs.first].astype(np.int64) * types + runs.type for runs in (gold, pred)]
+    cells = [(units[runs.first] - low).astype(np.int64) * types + runs.type for runs in (gold, pred)]
     for place, cell in ((2, cells[0]), (1, cells[1])):
         flat[:, place] += np.bincount(cell, minlength=len(flat))
     at_start = np.full(len(units), -1, dtype=np.int32)
