@@ -168,7 +168,7 @@ def evaluate(
     """Score predictions on a split, or against other people's gold."""
     path = _one_path(predictions, pred)
     options = _read_options(format_, scheme, column, word_column, layer, realign, ambiguous, by)
-    settings = _settings(unit, interval, resamples, seed, triggers, scheme, slice_)
+    settings = _settings(unit, interval, resamples, seed, triggers, slice_)
     with _working("reading the gold") as say:
         reference = _reference(gold, gold_format, split, options, sources, gold_folder)
         say("reading and scoring the predictions")
@@ -247,9 +247,7 @@ def _reference(
     return msgspec.structs.replace(found, documents=tuple(documents))
 
 
-def _settings(
-    unit: str, interval: str, resamples: int, seed: int, triggers: str, scheme: str, slices: list[str] | None
-) -> Settings:
+def _settings(unit: str, interval: str, resamples: int, seed: int, triggers: str, slices: list[str] | None) -> Settings:
     from khabar.results import DEFAULT_SLICES, Settings
 
     return Settings(
@@ -258,7 +256,6 @@ def _settings(
         resamples=resamples,
         seed=seed,
         triggers=_known(triggers, ("predicted", "gold"), "--triggers"),
-        scheme=scheme.upper(),
         slices=tuple(dict.fromkeys((*DEFAULT_SLICES, *(slices or ())))),
     )
 

@@ -9,12 +9,13 @@ import msgspec
 
 from khabar.corpus import GoldSet, load_gold
 from khabar.errors import Issue, KhabarError
-from khabar.inputs import Predictions, read_jsonl_predictions
+from khabar.inputs import Predictions, Unplaced, read_jsonl_predictions
 from khabar.metrics.declared import FOREIGN_LAYERS, LAYERS
 from khabar.metrics.diagnosis import Finding
 from khabar.results import Coverage, Result, Settings
 from khabar.scoring import Scored, Work, score
 from khabar.summary import sign, summarise
+from khabar.tagview import tag_scheme
 from khabar.types import Annotation
 from khabar.validate import check_annotation, check_set, nearest
 
@@ -85,10 +86,11 @@ def examine(
         KhabarError: as `evaluate`.
     """
     reference = load_gold(gold) if isinstance(gold, str) else gold
-    options = settings or Settings()
-    chosen = _scored_layers(layers, reference, options)
     system = read_jsonl_predictions(Path(pred)) if isinstance(pred, (str, Path)) else _as_predictions(pred)
+    options = msgspec.structs.replace(settings or Settings(), scheme=tag_scheme(reference, system))
+    chosen = _scored_layers(layers, reference, options)
     require_valid(reference, system.annotations)
+    _require_known(reference, system.unplaced)
     if options.triggers == "gold":
         _require_gold_triggers(reference, system.annotations)
     work = Work(reference=reference, system=system, layers=chosen, settings=options)
@@ -156,6 +158,22 @@ def require_valid(reference: GoldSet, system: Sequence[Annotation], *, constrain
         raise KhabarError(issues)
 
 
+def _require_known(reference: GoldSet, unplaced: Sequence[Unplaced]) -> None:
+    unknown = sorted({item.doc_id for item in unplaced} - reference.by_id.keys())
+    if unknown:
+        raise KhabarError(
+            Issue(
+                code="document-unknown",
+                doc_id=doc_id,
+                where=f"document {doc_id}",
+                found="an unknown id among what has no place",
+                expected=f"a document of {reference.name}",
+                fix=f"Score it against its own set.{nearest(doc_id, reference.by_id)}",
+            )
+            for doc_id in unknown
+        )
+
+
 def _require_gold_triggers(reference: GoldSet, system: Sequence[Annotation]) -> None:
     """Refuse triggers that are not the gold's where the gold's were given."""
     gold = {item.doc_id: {(event.cover, event.type) for event in item.events} for item in reference.annotations}
@@ -191,7 +209,7 @@ def _make_result(work: Work, scored: Scored, *, name: str, run: str) -> Result:
         documents=scored.records,
         tags=system.tags,
         unplaced=system.unplaced,
-        notes=(*system.notes, *_note_unknown_types(work)),
+        notes=(*system.notes, *_note_unknown_types(work), *_note_unscored(work)),
         inventory=None if reference.inventory is None else dict(reference.inventory),
         **{field: getattr(figures, field) for field in figures.__struct_fields__},
     )
@@ -214,3 +232,18 @@ def _note_unknown_types(work: Work) -> list[str]:
     return (
         [f"predicted types that the gold does not have, counted as spurious: {', '.join(unknown)}"] if unknown else []
     )
+
+
+def _note_unscored(work: Work) -> list[str]:
+    """Say which predicted layers other people's gold does not have, so that nothing is passed over silently."""
+    if work.reference.inventory is None:
+        return []
+    events = [event for annotation in work.system.annotations for event in annotation.events]
+    given = {
+        "mentions": any(annotation.mentions for annotation in work.system.annotations),
+        "triggers": bool(events),
+        "arguments": any(event.arguments for event in events),
+    }
+    known = available_layers(work.reference)
+    passed = [layer for layer, has in given.items() if has and layer not in known]
+    return [f"predicted, but not in the gold, so not scored: {', '.join(passed)}"] if passed else []

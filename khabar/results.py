@@ -20,7 +20,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What a result depends on besides the data: how it was resampled, and what was given to the system.
 
     `unit` is "doc" or a field of the documents whose values are resampled as clusters (storyline).
-    `interval` is "percentile" or "bca". `triggers` is "predicted" (end to end) or "gold".
+    `interval` is "percentile" or "bca". `triggers` is "predicted" (end to end) or "gold". `scheme` is set
+    by the evaluation: the one that gold and prediction were both written in, else IOB2.
     """
 
     unit: str = "doc"

@@ -97,7 +97,7 @@ def _seqeval_issue(where: str, found: str, expected: str) -> Issue:
 def _tag_layer(reference: GoldSet, system: Predictions, paired: Sequence[Annotation], layer: str) -> LayerTags:
     gold, pred = _sides(reference, system, paired, layer)
     units = [number for number, document in enumerate(reference.documents) for _ in reference.tokens[document.doc_id]]
-    used = _scheme(reference, system) or "IOB2"
+    used = tag_scheme(reference, system)
     modes = MODES if used == "IOB2" else ("strict",)
     return LayerTags(
         scheme=used,
@@ -110,6 +110,16 @@ def _sides(reference: GoldSet, system: Predictions, paired: Sequence[Annotation]
     written = bool(_scheme(reference, system))
     gold = _side(reference, reference.annotations, layer, reference.rows if written else None)
     return gold, _side(reference, paired, layer, system.rows if written else None)
+
+
+def tag_scheme(reference: GoldSet, system: Predictions) -> str:
+    """Name the scheme in which gold and prediction are compared: the one both were written in, else IOB2.
+
+    Args:
+        reference: the gold; khabar's own is written as IOB2.
+        system: the predictions.
+    """
+    return _scheme(reference, system) or "IOB2"
 
 
 def _scheme(reference: GoldSet, system: Predictions) -> str:

@@ -13,11 +13,11 @@ from khabar import jsonl
 from khabar.corpus import GoldSet, gold_set, load_gold
 from khabar.errors import CODES, KhabarError
 from khabar.evaluation import evaluate
-from khabar.inputs import FORMATS, Predictions, ReadOptions, read_gold_file, read_predictions
+from khabar.inputs import FORMATS, Predictions, ReadOptions, Unplaced, read_gold_file, read_predictions
 from khabar.inputs.lists import lists_gold, lists_predictions
 from khabar.inputs.pipeline import pipeline_predictions
 from khabar.inputs.realign import align_words
-from khabar.types import Annotation
+from khabar.types import Annotation, Event
 
 REFERENCE = gold_set("case", [document()], [GOLD])
 WORDS = ["Rebels", "shelled", "Derbekh", "and", "Lishwan", ".", "The", "army", "denied", "it", "."]
@@ -76,6 +76,30 @@ def test_columns_of_every_scheme_give_the_same_spans(tmp_path: Path, scheme: str
     assert spans(found) == [(15, 26, "PLACE")]
     assert found.tags is not None
     assert (found.tags.tags, found.tags.invalid) == (11, 0)
+
+
+@pytest.mark.parametrize("scheme", ["IOBES", "BILOU"])
+def test_other_schemes_are_scored_against_khabars_gold_as_iob2_in_both_modes(tmp_path: Path, scheme: str) -> None:
+    single = "S-PLACE" if scheme == "IOBES" else "U-PLACE"
+    path = write(tmp_path, "p.iob2", columns(["O", "O", single, *["O"] * 8]))
+    result = evaluate(gold=REFERENCE, pred=read(path, layer="fillers", scheme=scheme), layers=["fillers"])
+    assert {view.scheme for view in result.seqeval["fillers"].values()} == {"IOB2"}
+    assert result.seqeval["fillers"]["strict"].micro["precision"] == 1.0
+    theirs = lists_gold([[single, "O"]], scheme=scheme)
+    own = evaluate(gold=theirs, pred=lists_predictions([[single, "O"]], theirs, scheme=scheme))
+    assert list(own.seqeval["mentions"]) == ["strict"]
+    assert f"scheme:{scheme.lower()}-strict" in own.signature
+
+
+def test_what_the_gold_does_not_have_is_said_not_to_be_scored(tmp_path: Path) -> None:
+    gold = read_gold_file(write(tmp_path, "g.iob2", "a B-Foo\n"))
+    pred = Annotation(doc_id="s1", events=(Event(id="e1", start=0, end=1, type="Foo"),))
+    result = evaluate(gold=gold, pred=[pred])
+    assert result.notes == ("predicted, but not in the gold, so not scored: triggers",)
+    lost = Unplaced(doc_id="s9", layer="mentions", type="Foo", quote="x", reason="not there")
+    with pytest.raises(KhabarError) as caught:
+        evaluate(gold=gold, pred=Predictions(annotations=(), unplaced=(lost,)))
+    assert caught.value.code == "document-unknown"
 
 
 def test_a_scheme_is_never_guessed(tmp_path: Path) -> None:
