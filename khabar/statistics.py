@@ -158,7 +158,7 @@ def make_intervals(table: Array, resampler: Resampler, *, level: float = 0.95, m
     Source: Efron and Tibshirani (1993) chapter 13; BCa: Efron (1987), Better Bootstrap Confidence Intervals.
     """
     units, groups, _ = table.shape
-    if units < 2:
+    if units < 2 or not groups:
         nothing: Bounds3 = (None, None, None)
         return Intervals(groups=(nothing,) * groups, micro=nothing, macro=None, unit_mean=None)
     drawn = resampler.apply(table.reshape(units, -1)).reshape(-1, groups, 3)

@@ -422,6 +422,17 @@ def test_pieces_out_of_order_or_unlike_their_hull_are_refused(pieces: tuple[tupl
     assert caught.value.code == "span-pieces"
 
 
+def test_documents_without_any_item_on_either_side_are_undefined_not_an_error() -> None:
+    empty = [document(doc_id="d1"), document("", doc_id="d2"), document(doc_id="d3")]
+    gold = gold_set([Annotation(doc_id=item.doc_id) for item in empty], empty)
+    result = evaluate(gold=gold, pred=[])
+    assert {score.f1 for score in result.scores.values()} == {None}
+    assert result.macro["actors"].value is None
+    assert (result.document_mean["actors"].value, result.document_mean["actors"].over) == (None, 0)
+    assert result.seqeval["actors"]["strict"].reason
+    assert evaluate(gold=gold, pred=[], settings=Settings(interval="bca")).scores == result.scores
+
+
 def test_the_slices_of_the_documents_add_up() -> None:
     documents = [document(), document(doc_id="d2", lang="ar")]
     gold = gold_set([GOLD, msgspec.structs.replace(GOLD, doc_id="d2")], documents)
