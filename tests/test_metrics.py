@@ -290,12 +290,17 @@ def test_conformance(case: Path) -> None:
     expected = json.loads((case / "expected.json").read_text())
     annotated = jsonl.read_list(case / "gold.jsonl", Annotation)
     gold = gold_set(annotated, jsonl.read_list(case / "documents.jsonl", Document))
+    chosen = Settings(**expected.get("settings", {}))
     if "error" in expected:
         with pytest.raises(KhabarError) as caught:
-            evaluate(gold=gold, pred=case / "prediction.jsonl")
+            evaluate(gold=gold, pred=case / "prediction.jsonl", settings=chosen)
         assert caught.value.code == expected["error"]
         return
-    result = evaluate(gold=gold, pred=case / "prediction.jsonl")
+    result = evaluate(gold=gold, pred=case / "prediction.jsonl", settings=chosen)
+    for part in ("macro", "document_mean"):
+        for name, average in expected.get(part, {}).items():
+            said = getattr(result, part)[name]
+            assert {"value": said.value, "over": said.over, "of": said.of} == average
     found = {
         name: {
             key: value
@@ -312,7 +317,7 @@ def test_conformance(case: Path) -> None:
     totals: dict[str, list[int]] = {}
     for item in annotated:
         for name, five_counts in count_all(
-            item, predicted.get(item.doc_id, Annotation(doc_id=item.doc_id)), LAYERS
+            item, predicted.get(item.doc_id, Annotation(doc_id=item.doc_id)), result.layers
         ).items():
             totals[name] = [a + b for a, b in zip(totals.get(name, [0] * 5), five_counts, strict=True)]
     assert {name: list(five(Counts(**counts))) for name, counts in found.items()} == totals
