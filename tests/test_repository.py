@@ -128,3 +128,14 @@ def test_the_readmes_prediction_is_valid() -> None:
     assert list(check_annotation(prediction, document)) == []
     shown = [document.text[item.start : item.end] for item in prediction.items]
     assert shown == ["Gholmash", "toll"]
+
+
+def test_every_command_and_format_is_documented() -> None:
+    from khabar.cli import app
+    from khabar.inputs import FORMATS
+
+    commands = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert len(commands) >= 7
+    assert [name for name in commands if f"khabar {name}" not in README] == []
+    protocol = (ROOT / "evaluation" / "PROTOCOL.md").read_text(encoding="utf-8")
+    assert [name for name in FORMATS if f"`{name}`" not in protocol] == []
