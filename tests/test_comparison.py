@@ -103,6 +103,12 @@ def test_holm_is_over_all_metrics_and_pairs() -> None:
         assert contrast.p_holm is not None
         assert contrast.p_holm >= contrast.test.p
         assert contrast.test.exact
+    fillers = next(contrast for contrast in comparison.contrasts if contrast.metric == "fillers")
+    assert fillers.test is not None
+    assert fillers.p_holm is not None
+    # Alone it would be called a difference; among three tests it is none.
+    assert fillers.test.p < comparison.alpha < fillers.p_holm
+    assert fillers.verdict == "no difference shown"
 
 
 def test_runs_of_one_system_are_averaged_and_their_spread_is_said() -> None:

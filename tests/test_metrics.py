@@ -197,6 +197,17 @@ def test_an_argument_on_the_wrong_event_is_told_from_one_that_is_wrong() -> None
     assert kinds_of(gold, pred, "arguments") == {"type": 1, "wrong-event": 1, "missed": 1}
 
 
+def test_an_argument_on_an_event_of_another_type_is_on_the_wrong_event_too() -> None:
+    filler = mention("m1", 0, 6, "ARMED_GROUP")
+    gold = annotation(
+        filler, event("e1", 7, 14, "Strike.Shelling", ("Agent", "m1")), event("e2", 45, 51, "Combat.Clash")
+    )
+    pred = annotation(
+        filler, event("e1", 7, 14, "Strike.Shelling"), event("e2", 45, 51, "Combat.Clash", ("Agent", "m1"))
+    )
+    assert kinds_of(gold, pred, "arguments") == {"wrong-event": 1}
+
+
 def test_attributes_count_only_where_the_trigger_is_right() -> None:
     gold = annotation(event("e1", 0, 4, "Combat.Clash", attribution="denied"), event("e2", 5, 9, "Combat.Clash"))
     pred = annotation(event("x", 0, 4, "Combat.Clash", attribution="author"), event("y", 5, 9, "Combat.Attack"))
