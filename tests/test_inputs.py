@@ -112,7 +112,7 @@ def test_invalid_tags_open_nothing_are_counted_and_seen_by_the_default_mode(tmp_
     found = read(write(tmp_path, "p.iob2", columns(["I-ARMED_GROUP", *["O"] * 10])), layer="actors")
     assert spans(found) == []
     assert found.tags is not None
-    assert found.tags.invalid == 1
+    assert (found.tags.invalid, found.tags.broken, found.tags.sequences) == (1, 1, 2)
     result = evaluate(gold=REFERENCE, pred=found, layers=["actors"])
     assert result.seqeval["actors"]["strict"].micro["recall"] == 0.0
     assert result.seqeval["actors"]["default"].micro["recall"] == 0.5
@@ -248,7 +248,7 @@ def test_what_a_pipeline_returns_aggregated_or_not() -> None:
     found = pipeline_predictions({"d1": [whole, *pieces]})
     assert sorted(spans(found)) == [(0, 6, "ARMED_GROUP"), (15, 22, "PLACE")]
     assert found.tags is not None
-    assert (found.tags.tags, found.tags.invalid) == (3, 1)
+    assert (found.tags.tags, found.tags.invalid, found.tags.broken, found.tags.sequences) == (3, 1, 1, 2)
 
 
 @pytest.mark.parametrize(

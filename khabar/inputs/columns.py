@@ -206,9 +206,10 @@ def columns_predictions(
         annotations=tuple(annotation for annotation, _ in read),
         tags=TagsRead(
             tags=sum(len(rows) for block in blocks for rows in block.sequences),
-            invalid=sum(invalid for _, invalid in read),
+            invalid=sum(bad for _, invalid in read for bad in invalid),
             sequences=sum(len(block.sequences) for block in blocks),
             scheme=scheme,
+            broken=sum(bad > 0 for _, invalid in read for bad in invalid),
             realigned=sum(_differing(tokens[block.doc_id], reference.tokens[block.doc_id]) for block in blocks),
         ),
         rows=None if realign else {block.doc_id: _tags(block) for block in blocks},
@@ -315,12 +316,13 @@ def _tags(block: Block) -> TagRows:
     return tuple(tuple(row.tag for row in rows) for rows in block.sequences)
 
 
-def _annotate(block: Block, tokens: Tokens, scheme: str, layer: str) -> tuple[Annotation, int]:
+def _annotate(block: Block, tokens: Tokens, scheme: str, layer: str) -> tuple[Annotation, list[int]]:
+    """Make the annotation of a block, and count the invalid tags of each of its sequences."""
     spans: list[Typed] = []
-    invalid = 0
+    invalid: list[int] = []
     for rows, places in zip(block.sequences, tokens, strict=True):
         chunks, bad = decode([row.tag for row in rows], scheme)
-        invalid += len(bad)
+        invalid.append(len(bad))
         for chunk in chunks:
             inside = [place for place in places[chunk.first : chunk.last + 1] if place is not None]
             if inside:

@@ -80,16 +80,16 @@ def _predictions(documents: Sequence[PipelineDocument], layer: str, scheme: str)
     if issues:
         raise KhabarError(issues)
     annotations = []
-    tags = invalid = sequences = 0
+    tags = invalid = sequences = broken = 0
     for document in documents:
         spans = [(_span(item), item.entity_group) for item in document.entities if item.entity_group]
         loose = [item for item in document.entities if not item.entity_group]
         for run in _runs(loose):
             chunks, bad = decode([item.entity or "" for item in run], scheme)
             spans += [(Span(_span(run[c.first]).start, _span(run[c.last]).end), c.type) for c in chunks]
-            tags, invalid, sequences = tags + len(run), invalid + len(bad), sequences + 1
+            tags, invalid, sequences, broken = tags + len(run), invalid + len(bad), sequences + 1, broken + bool(bad)
         annotations.append(make_annotation(document.doc_id, _typed(spans), layer))
-    read = TagsRead(tags=tags, invalid=invalid, sequences=sequences, scheme=scheme) if tags else None
+    read = TagsRead(tags=tags, invalid=invalid, sequences=sequences, scheme=scheme, broken=broken) if tags else None
     return Predictions(annotations=tuple(annotations), tags=read)
 
 

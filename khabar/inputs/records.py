@@ -12,12 +12,16 @@ TagRows = tuple[tuple[str, ...], ...]
 
 
 class TagsRead(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read from tags: how many, in which scheme, how many break it, how many tokens were cut differently."""
+    """What was read from tags: how many, in which scheme, how many break it, how many tokens were cut differently.
+
+    `broken` counts the sequences in which a tag is invalid.
+    """
 
     tags: int
     invalid: int
     sequences: int
     scheme: str
+    broken: int = 0
     realigned: int = 0
 
 

@@ -76,9 +76,11 @@ def warning_lines(result: Result) -> list[str]:
                 " that tags cannot hold"
             )
     if result.tags and result.tags.invalid:
-        share = 100 * result.tags.invalid / result.tags.tags
+        read = result.tags
+        rates = f"{100 * read.invalid / read.tags:.1f} %", f"{100 * read.broken / read.sequences:.1f} %"
         lines.append(
-            f"{result.tags.invalid} of {result.tags.tags} tags ({share:.1f} %) break {result.tags.scheme}:"
+            f"{read.invalid} of {read.tags} tags ({rates[0]}), in {read.broken} of {read.sequences} sequences"
+            f" ({rates[1]}), break {read.scheme}:"
             " strict decoding leaves them out, seqeval's default mode does not"
         )
     if result.tags and result.tags.realigned:
