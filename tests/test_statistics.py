@@ -30,6 +30,7 @@ Figure = Callable[[Sequence[int]], float]
 NAN = math.nan
 TAILS = ((1 - 0.95) / 2, (1 + 0.95) / 2)
 NOTHING = (None, None, None)
+pytestmark = pytest.mark.filterwarnings("error")  # a figure that is undefined is no division by zero
 
 
 # The plain reference: lists, loops, and every resample written out unit by unit.

@@ -1,6 +1,7 @@
 import json
 import random
 import warnings
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def every(tags: tuple[str, ...], longest: int) -> Rows:
     return [list(row) for length in range(1, longest + 1) for row in product(tags, repeat=length)]
 
 
-def alphabet(scheme: str, names: str) -> tuple[str, ...]:
+def alphabet(scheme: str, names: Sequence[str]) -> tuple[str, ...]:
     return ("O", *(f"{prefix}-{name}" for name in names for prefix in PREFIXES[scheme]))
 
 
@@ -132,6 +133,8 @@ def test_every_scheme_has_its_own_decoder_equal_to_seqevals(scheme: str) -> None
 def test_the_invalid_tags_are_those_that_no_chunk_covers(scheme: str) -> None:
     for row in every(alphabet(scheme, "XY"), 4):
         chunks, invalid = decode(row, scheme)
+        if scheme == "IOB2":
+            assert decode(row, mode="default")[1] == invalid
         covered = {at for chunk in chunks for at in range(chunk.first, chunk.last + 1)}
         assert invalid == [at for at, tag in enumerate(row) if tag != "O" and at not in covered]
 
@@ -214,10 +217,12 @@ def test_without_any_gold_what_was_predicted_is_wrong_and_not_undefined(mode: st
     assert ours.reason == ""
 
 
+NAMES = ("PER", "ORG", "LOC", "x-y", *(f"T{number}" for number in range(9)))
+
+
 def noisy(seed: int, size: int, noise: float, scheme: str = "IOB2") -> tuple[Rows, Rows]:
     rng = random.Random(seed)
-    names = ("PER", "ORG", "LOC", "x-y")
-    choices = ["O", "O", "O", *(f"{prefix}-{name}" for prefix in PREFIXES[scheme] for name in names)]
+    choices = [*(len(NAMES) * "O"), *alphabet(scheme, NAMES)]
     gold = [[rng.choice(choices) for _ in range(rng.randint(0, 15))] for _ in range(size)]
     pred = [[rng.choice(choices) if rng.random() < noise else tag for tag in row] for row in gold]
     return gold, pred
@@ -229,10 +234,10 @@ PARTS = ("micro", "macro", "weighted", "per_type")
 @pytest.mark.parametrize(("scheme", "mode"), READINGS)
 @pytest.mark.parametrize("seed", range(6))
 def test_reports_are_seqevals_in_the_last_bit(seed: int, scheme: str, mode: str) -> None:
-    gold, pred = noisy(seed, 150, (seed + 1) / 10, scheme)
+    gold, pred = noisy(seed, 400, (seed + 1) / 10, scheme)
     ours = report(count_tags(gold=gold, pred=pred, scheme=scheme, mode=mode))
     theirs = seqeval_report(gold=gold, pred=pred, scheme=scheme, mode=mode)
-    assert set(ours.per_type) == {"LOC", "ORG", "PER", "x-y"}
+    assert set(ours.per_type) == set(NAMES)
     assert 0 < (ours.micro["f1"] or 0) < 1
     for part in PARTS:
         assert getattr(ours, part) == getattr(theirs, part), part
@@ -378,8 +383,8 @@ def test_a_dash_may_stand_in_the_name_of_a_type() -> None:
 
 def test_units_are_rows_of_the_table_whatever_their_order() -> None:
     gold = [["B-X"], ["B-Y"], ["B-X"], ["O"]]
-    counts = count_tags(gold=gold, pred=gold, units=np.array([3, 0, 3, 1], dtype=np.int16))
-    assert counts.table[..., 2].tolist() == [[0, 1], [0, 0], [0, 0], [2, 0]]
+    counts = count_tags(gold=gold, pred=gold, units=np.array([2, 0, 2, 0], dtype=np.int16))
+    assert counts.table[..., 2].tolist() == [[0, 1], [0, 0], [2, 0]]
     assert counts.sequences == 4
 
 
@@ -446,6 +451,14 @@ def test_every_bad_tag_is_named_with_its_place() -> None:
         ("prediction, sequence 1, token 0", "'I'"),
     ]
     assert all("B-TYPE, I-TYPE (IOB2)" in issue.expected for issue in caught.value.issues)
+
+
+@pytest.mark.parametrize(("gold", "pred"), [(1, 2), (3, 2), (2, 3), (0, 1)])
+def test_another_number_of_sequences_is_told(gold: int, pred: int) -> None:
+    with pytest.raises(KhabarError) as caught:
+        count_tags(gold=[["O"]] * gold, pred=[["O"]] * pred)
+    assert [(issue.code, issue.where) for issue in caught.value.issues] == [("tokens-differ", "sequences")]
+    assert caught.value.issues[0].found == f"{pred} sequences in the prediction"
 
 
 def test_every_sequence_of_another_length_is_named() -> None:
