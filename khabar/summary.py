@@ -34,6 +34,7 @@ from khabar.statistics import Intervals, cluster, make_intervals, make_resampler
 from khabar.validate import nearest
 
 Records = Mapping[str, DocumentRecord]
+INTERVALS = ("percentile", "bca")
 Bounds3 = tuple[Bounds | None, Bounds | None, Bounds | None]
 
 
@@ -51,6 +52,7 @@ def summarise(records: Records, *, layers: Sequence[str], settings: Settings, in
 
     Source: PROTOCOL.md sections 4, 5 and 7.
     """
+    _check_interval(settings)
     clusters = cluster_labels(records, settings.unit)
     _check_slices(records, settings.slices)
     tables = {
@@ -199,6 +201,19 @@ def cluster_labels(records: Records, unit: str) -> list[str]:
     _require_field(records, unit, "unit-unknown")
     # A document without the field stands for itself.
     return [record.fields.get(unit, f"document {doc_id}") for doc_id, record in records.items()]
+
+
+def _check_interval(settings: Settings) -> None:
+    if settings.interval not in INTERVALS or settings.resamples < 1:
+        raise KhabarError(
+            Issue(
+                code="usage",
+                where="settings",
+                found=f"interval {settings.interval!r}, {settings.resamples} resamples",
+                expected=f"{' or '.join(INTERVALS)}, at least one resample",
+                fix=f"Name a kind of interval.{nearest(settings.interval, INTERVALS)}",
+            )
+        )
 
 
 def _check_slices(records: Records, names: Sequence[str]) -> None:

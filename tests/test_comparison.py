@@ -211,3 +211,21 @@ def test_gold_triggers_and_runs_on_the_command_line(tmp_path: Path) -> None:
     assert found["run"] == "7"
     assert found["scores"]["arguments.attached.classified"]["f1"] == 1.0
     assert "triggers:gold" in found["signature"]
+
+
+def test_seqeval_agrees_where_a_layer_has_no_entity_at_all(tmp_path: Path) -> None:
+    gold, pred = tmp_path / "gold.iob2", tmp_path / "pred.iob2"
+    gold.write_text("a B-X\n\nc O\n")
+    pred.write_text("a I-X\n\nc O\n")
+    done = khabar("evaluate", "--gold", gold, "--pred", pred, "--check-seqeval")
+    assert done.returncode == 0, done.stderr
+    empty = tmp_path / "empty.jsonl"
+    jsonl.write_records(empty, [Annotation(doc_id=item.doc_id) for item in load_gold("test").annotations])
+    assert khabar("evaluate", empty, "--check-seqeval").returncode == 0
+
+
+@pytest.mark.parametrize("wrong", [Settings(interval="BCA"), Settings(resamples=0)])
+def test_settings_that_mean_nothing_are_refused(wrong: Settings) -> None:
+    with pytest.raises(KhabarError) as caught:
+        recompute(stored("crf"), wrong)
+    assert caught.value.code == "usage"

@@ -505,3 +505,10 @@ def test_codes_must_fill_their_lengths(gold: int, pred: int, lengths: list[int])
     with pytest.raises(KhabarError) as caught:
         count_codes(gold=np.zeros(gold, np.int8), pred=np.zeros(pred, np.int8), lengths=lengths, vocabulary=["O"])
     assert caught.value.code == "tokens-differ"
+
+
+@pytest.mark.parametrize("units", [[-1], [2**31], [0, 1], [], [0.5], ["a"]])
+def test_units_that_number_no_document_are_refused(units: list[int]) -> None:
+    with pytest.raises(KhabarError) as caught:
+        count_tags(gold=[["B-X"]], pred=[["B-X"]], units=units)
+    assert caught.value.code == "usage"

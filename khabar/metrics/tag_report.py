@@ -135,6 +135,9 @@ def _from_seqeval(given: dict[str, Any], scheme: str, mode: str) -> TagReport:
     reason = given.pop("reason", "")
     averages = [_row(given.pop(f"{name} avg", {})) or nothing for name in ("micro", "macro", "weighted")]
     per_type = {name: {**_row(row), "support": int(row["support"])} for name, row in given.items()}
+    if not per_type:
+        # Where there is nothing at all seqeval says 0, nan or raises; it is undefined.
+        averages, reason = [nothing] * 3, reason or "no entity in gold or prediction"
     return TagReport(
         scheme=scheme,
         mode=mode,

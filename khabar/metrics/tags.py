@@ -294,7 +294,7 @@ def count_codes(
         units: for each sequence the number of its document; its own number by default.
 
     Returns:
-        The counts. Cost and memory: blocks of about a million tokens, linear in the tokens.
+        The counts. Cost and memory: blocks of BLOCK tokens, linear in the tokens.
 
     Raises:
         KhabarError: usage, tokens-differ, tag-unknown.
@@ -305,7 +305,7 @@ def count_codes(
         found = f"{len(gold)} gold and {len(pred)} predicted codes"
         raise KhabarError(_shape("tokens-differ", "codes", found, f"{sizes.sum()}, the sum of the lengths"))
     legend = _legend(vocabulary, scheme)
-    places = np.asarray(np.arange(len(sizes)) if units is None else units).astype(np.int32)
+    places = _place_units(units, len(sizes))
     table = np.zeros((int(places.max(initial=-1)) + 1, len(legend.names), 3), dtype=np.int64)
     broken = np.zeros((2, 2), dtype=np.int64)
     for part, tokens in _blocks(np.cumsum(sizes)):
@@ -323,6 +323,18 @@ def count_codes(
         invalid=(invalid[0], invalid[1]),
         invalid_sequences=(sequences[0], sequences[1]),
     )
+
+
+def _place_units(units: Sequence[int] | NDArray[np.integer] | None, sequences: int) -> NDArray[np.int32]:
+    places = np.asarray(np.arange(sequences) if units is None else units)
+    fits = places.shape == (sequences,) and (not sequences or places.dtype.kind in "iu")
+    if not fits or (sequences and not 0 <= places.min() <= places.max() < np.iinfo(np.int32).max):
+        fix = "Give each sequence the number of its document, from 0."
+        found = f"{places.shape} of {places.dtype}"
+        raise KhabarError(
+            Issue(code="usage", where="units", found=found, expected=f"{sequences} whole numbers", fix=fix)
+        )
+    return places.astype(np.int32)
 
 
 def _blocks(ends: Ints) -> Iterator[tuple[slice, slice]]:
