@@ -1,4 +1,4 @@
-"""Two annotators' versions and an adjudicator's decisions, made into gold. Agreed items pass untouched."""
+"""Annotators' versions and an adjudicator's decisions, made into gold. Agreed items pass untouched."""
 
 from __future__ import annotations
 
@@ -55,22 +55,24 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     general: bool = False
 
 
-def differences(one: Annotation, two: Annotation) -> list[Difference]:
-    """List everything on which two annotators differ, in the order of the text.
+def differences(*versions: Annotation) -> list[Difference]:
+    """List everything on which annotators differ, in the order of the text.
 
     Args:
-        one: the first annotator's version.
-        two: the second's, of the same document.
+        versions: each annotator's version of one document; a single one differs from nobody.
     """
-    left, right = _items(one), _items(two)
-    found = [Difference(item=item, proposed={one.author: "keep"}) for item in left - right]
-    found += [Difference(item=item, proposed={two.author: "keep"}) for item in right - left]
-    values_left, values_right = _attributes(one), _attributes(two)
-    found += [
-        Difference(item=item, proposed={one.author: values_left[item], two.author: values_right[item]})
-        for item in values_left.keys() & values_right.keys()
-        if values_left[item] != values_right[item]
+    sides = [(version.author, items_of(version)) for version in versions]
+    everything = set().union(*(items for _, items in sides))
+    agreed = set(everything).intersection(*(items for _, items in sides))
+    found = [
+        Difference(item=item, proposed={author: "keep" for author, items in sides if item in items})
+        for item in everything - agreed
     ]
+    values = [(version.author, attributes_of(version)) for version in versions]
+    for item in set().union(*(given for _, given in values)):
+        proposed = {author: given[item] for author, given in values if item in given}
+        if len(set(proposed.values())) > 1:
+            found.append(Difference(item=item, proposed=proposed))
     return sorted(found, key=lambda difference: _order(difference.item))
 
 
@@ -78,7 +80,12 @@ def _order(item: Item) -> tuple[int, int, str, str, tuple[int, int]]:
     return item.start, item.end, item.kind, item.type, item.other or (0, 0)
 
 
-def _items(annotation: Annotation) -> set[Item]:
+def items_of(annotation: Annotation) -> set[Item]:
+    """Name everything that an annotation holds, attributes apart.
+
+    Args:
+        annotation: anybody's work.
+    """
     spans: dict[str, Span] = {item.id: item.span for item in annotation.items}
     items = {Item("mention", m.start, m.end, m.type) for m in annotation.mentions}
     for event in annotation.events:
@@ -103,7 +110,12 @@ def link_item(name: str, source: Span, target: Span) -> Item:
     return Item("link", source.start, source.end, name, (target.start, target.end))
 
 
-def _attributes(annotation: Annotation) -> dict[Item, str]:
+def attributes_of(annotation: Annotation) -> dict[Item, str]:
+    """Give the value of every attribute of an annotation, by what it is an attribute of.
+
+    Args:
+        annotation: anybody's work.
+    """
     values: dict[Item, str] = {}
     for mention in annotation.mentions:
         for name in ("kind", "loaded"):
@@ -118,36 +130,39 @@ def _text(value: object) -> str:
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
 
 
-def adjudicate(one: Annotation, two: Annotation, decisions: Iterable[Decision]) -> Annotation:
+def adjudicate(versions: Sequence[Annotation], decisions: Iterable[Decision]) -> Annotation:
     """Make the gold of one document.
 
     Args:
-        one: the first annotator's version.
-        two: the second's.
+        versions: the annotators' versions, in the order of the register; at least one.
         decisions: of this document; one for each difference, and any additions.
 
     Returns:
         The gold, with ids in the order of the text. Actor and place keys come from the first
-        annotator where that one marked the mention, else from the second, mapped by the mentions that
-        both marked.
+        annotator who marked the mention, those of later ones mapped by the mentions that the first
+        marked too.
 
     Raises:
         KhabarError: decision-missing, decision-stale, decision-invalid: among them a kept argument or
             link whose mention or event is not in the gold.
     """
-    given = list(decisions)
+    first, given = versions[0], list(decisions)
     decided = {decision.item: decision for decision in given}
-    open_items = {difference.item for difference in differences(one, two)}
-    agreed = _items(one) & _items(two)
-    everything = (*_items(one), *_items(two), *decided)
-    marked = {(str(item.kind), Span(item.start, item.end)) for item in everything if item.kind in ("mention", "event")}
-    _require_sound(one.doc_id, open_items, given, agreed, marked)
+    open_items = {difference.item for difference in differences(*versions)}
+    proposals = [items_of(version) for version in versions]
+    agreed = set(proposals[0]).intersection(*proposals)
+    marked = {
+        (str(item.kind), Span(item.start, item.end))
+        for item in set().union(*proposals, decided)
+        if item.kind in ("mention", "event")
+    }
+    _require_sound(first.doc_id, open_items, given, agreed, marked)
     kept = {item for item in agreed if item not in decided or decided[item].value == "keep"}
     kept |= {item for item, decision in decided.items() if decision.value == "keep" and item.kind != "attribute"}
-    values = {**_attributes(two), **_attributes(one)}
+    values = {item: value for version in reversed(versions) for item, value in attributes_of(version).items()}
     values.update({item: decision.value for item, decision in decided.items() if item.kind == "attribute"})
-    gold = _build(one, kept, values, _entity_keys(one, two))
-    _require_ends(one.doc_id, decided, gold)
+    gold = _build(first, kept, values, _entity_keys(versions))
+    _require_ends(first.doc_id, decided, gold)
     return gold
 
 
@@ -209,15 +224,22 @@ def _issue(code: str, doc_id: str, item: Item, found: str, expected: str, fix: s
     return Issue(code=code, doc_id=doc_id, where=where, found=found, expected=expected, fix=fix)
 
 
-def _entity_keys(one: Annotation, two: Annotation) -> dict[Span, str]:
-    first = {mention.span: mention.entity for mention in one.mentions if mention.entity}
+def _entity_keys(versions: Sequence[Annotation]) -> dict[Span, str]:
+    first = {mention.span: mention.entity for mention in versions[0].mentions if mention.entity}
+    keys: dict[Span, str] = dict(first)
+    for letter, version in zip("bcdefghijklmnopqrstuvwxyz", versions[1:], strict=False):
+        for span, key in _mapped_keys(version, first, letter).items():
+            keys.setdefault(span, key)
+    return keys
+
+
+def _mapped_keys(version: Annotation, first: Mapping[Span, str], letter: str) -> dict[Span, str]:
     votes: dict[str, Counter[str]] = {}
-    for mention in two.mentions:
+    for mention in version.mentions:
         if mention.entity and mention.span in first:
             votes.setdefault(mention.entity, Counter())[first[mention.span]] += 1
     names = {key: sorted(count.items(), key=lambda pair: (-pair[1], pair[0]))[0][0] for key, count in votes.items()}
-    second = {m.span: names.get(m.entity, f"b:{m.entity}") for m in two.mentions if m.entity}
-    return {**second, **first}
+    return {m.span: names.get(m.entity, f"{letter}:{m.entity}") for m in version.mentions if m.entity}
 
 
 def _build(one: Annotation, kept: set[Item], values: Mapping[Item, str], keys: Mapping[Span, str]) -> Annotation:

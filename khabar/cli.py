@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,16 +16,17 @@ import msgspec
 import typer
 
 from khabar import __version__
+from khabar.cli_campaign import campaign_app
+from khabar.console import show_json, show_table, working
 from khabar.errors import Issue, KhabarError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-
+    from khabar.agreement import AgreementReport
     from khabar.corpus import GoldSet
     from khabar.evaluation import Evaluation
     from khabar.inputs import ReadOptions
     from khabar.results import Result, Settings
-    from khabar.types import Annotation
+    from khabar.types import Annotation, Document
     from khabar.wire import WireRecipe
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ app = typer.Typer(
 )
 wire_app = typer.Typer(no_args_is_help=True, help="The wire test set: real news, rebuilt from your own copies.")
 app.add_typer(wire_app, name="wire")
+app.add_typer(campaign_app, name="campaign")
 
 Split = Annotated[str, typer.Option(help="train, validation, test or wire")]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for programs")]
@@ -67,25 +68,11 @@ def run(command: Callable[..., object]) -> None:
 
 def _print_issues(issues: tuple[Issue, ...] | list[Issue]) -> None:
     if "--json" in sys.argv:
-        _print_json({"issues": issues})
+        show_json({"issues": issues})
         return
     for issue in issues:
         typer.echo(issue.message, err=True)
     typer.echo(f"{len(issues)} issue{'s' * (len(issues) != 1)}", err=True)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=1).decode())
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 140)
-
-
-def _print(renderable: RenderableType) -> None:
-    _console().print(renderable)
 
 
 @app.callback(invoke_without_command=True)
@@ -122,6 +109,9 @@ SliceFields = Annotated[
 MarkdownFile = Annotated[Path | None, typer.Option("--markdown", help="write a report in Markdown")]
 PageFile = Annotated[
     Path | None, typer.Option("--html", help="write one self-contained page, with every error in context")
+]
+Annotations = Annotated[
+    list[Path], typer.Argument(help="annotations (JSON lines by offsets), of several authors or one file for each")
 ]
 OutputFile = Annotated[Path | None, typer.Option("--output", "-o", help="write the result as JSON")]
 
@@ -169,7 +159,7 @@ def evaluate(
     path = _one_path(predictions, pred)
     options = _read_options(format_, scheme, column, word_column, layer, realign, ambiguous, by)
     settings = _settings(unit, interval, resamples, seed, triggers, slice_)
-    with _working("reading the gold") as say:
+    with working("reading the gold") as say:
         reference = _reference(gold, gold_format, split, options, sources, gold_folder)
         say("reading and scoring the predictions")
         evaluation = _examine(path, reference, options, settings, layers, name=name, run_name=run_name)
@@ -178,24 +168,12 @@ def evaluate(
     if check_seqeval:
         _check_seqeval(evaluation)
     if as_json:
-        _print_json(evaluation.result)
+        show_json(evaluation.result)
         return
     from khabar.report.terminal import result_tables
 
-    _print(result_tables(evaluation.result, types=types, slices=slices or bool(slice_), errors=errors))
+    show_table(result_tables(evaluation.result, types=types, slices=slices or bool(slice_), errors=errors))
     typer.echo(evaluation.result.signature)
-
-
-@contextmanager
-def _working(what: str) -> Iterator[Callable[[str], None]]:
-    """Say on a terminal what is being done; large files take longer than a reader likes to wait blindly."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(what) as status:
-        yield status.update
 
 
 def _one_path(argument: Path | None, option: Path | None) -> Path:
@@ -333,11 +311,11 @@ def compare(
         [_read_result(path) for path in results], metrics=metric or (), permutations=permutations, alpha=alpha
     )
     if as_json:
-        _print_json(comparison)
+        show_json(comparison)
         return
     from khabar.report.terminal import comparison_tables
 
-    _print(comparison_tables(comparison))
+    show_table(comparison_tables(comparison))
     typer.echo(comparison.signature)
 
 
@@ -380,11 +358,11 @@ def recompute(
     if output:
         jsonl.write_bytes(output, encode_result(computed))
     if as_json:
-        _print_json(computed)
+        show_json(computed)
         return
     from khabar.report.terminal import result_tables
 
-    _print(result_tables(computed, slices=bool(slice_)))
+    show_table(result_tables(computed, slices=bool(slice_)))
     typer.echo(computed.signature)
     typer.echo("the same as stored" if settings == own else "computed with other settings than stored")
 
@@ -420,11 +398,11 @@ def leaderboard(
         raise KhabarError(issues)
     head, rows = leaderboard_rows([result for _, result in results])
     if as_json:
-        _print_json([dict(zip(head, row, strict=True)) for row in rows])
+        show_json([dict(zip(head, row, strict=True)) for row in rows])
     elif markdown:
         typer.echo(markdown_table(head, rows), nl=False)
     else:
-        _print(leaderboard_table([result for _, result in results]))
+        show_table(leaderboard_table([result for _, result in results]))
 
 
 def _no_results(folder: Path) -> Issue:
@@ -480,12 +458,103 @@ def validate(
     missing = sorted(reference.by_id.keys() - {annotation.doc_id for annotation in system.annotations})
     if as_json:
         counts = {"documents": len(system.annotations), "missing": missing, "unplaced": system.unplaced}
-        _print_json({"issues": [], **counts, "tags": system.tags})
+        show_json({"issues": [], **counts, "tags": system.tags})
         return
     left = f"; not predicted: {', '.join(missing)}" if missing else ""
     typer.echo(f"{len(system.annotations)} documents, nothing wrong{left}")
     for item in system.unplaced:
         typer.echo(f"no place: document {item.doc_id}, {item.layer} {item.type} {item.quote!r}: {item.reason}")
+
+
+@app.command()
+def agreement(
+    annotations: Annotations,
+    documents: Annotated[
+        Path | None, typer.Option(help="the documents (JSON lines) where they are not khabar's own")
+    ] = None,
+    unit: Unit = "doc",
+    gamma: Annotated[bool, typer.Option(help="compute gamma as well, which takes longest")] = True,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the report as JSON")] = None,
+    markdown: MarkdownFile = None,
+    page: Annotated[
+        Path | None, typer.Option("--html", help="write one self-contained page, with the differences in their texts")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how far annotators agree, with the number of items behind each figure."""
+    from khabar.agreement import measure
+    from khabar.results import Settings
+
+    with working("reading") as say:
+        known = _known_documents(documents)
+        work = _read_work(annotations, known)
+        say("counting")
+        report = measure(
+            work, known, gamma=gamma, settings=Settings(unit=unit), tick=lambda doc_id: say(f"gamma of {doc_id}")
+        )
+        say("writing reports")
+        _write_agreement(report, work, known, output=output, markdown=markdown, page=page)
+    if as_json:
+        show_json(report)
+        return
+    from khabar.report.agreement import agreement_tables
+
+    show_table(agreement_tables(report))
+
+
+def _known_documents(path: Path | None) -> dict[str, Document]:
+    from khabar import jsonl
+    from khabar.corpus import SPLITS, load_gold
+    from khabar.types import Document
+    from khabar.validate import check_documents
+
+    if path is None:
+        return {document.doc_id: document for split in SPLITS for document in load_gold(split).documents}
+    found = jsonl.read_list(path, Document)
+    issues = list(check_documents(found))
+    if issues:
+        raise KhabarError(issues)
+    return {document.doc_id: document for document in found}
+
+
+def _read_work(paths: list[Path], documents: dict[str, Document]) -> list[Annotation]:
+    """Read annotations of any number of authors; a file whose records name none is its author's."""
+    from khabar import jsonl
+    from khabar.types import Annotation
+    from khabar.validate import check_annotation
+
+    work = [
+        msgspec.structs.replace(annotation, author=annotation.author or path.stem)
+        for path in paths
+        for annotation in jsonl.read_list(path, Annotation)
+    ]
+    issues = [issue for item in work for issue in check_annotation(item, documents.get(item.doc_id), constraints=False)]
+    if issues:
+        raise KhabarError(issues)
+    return work
+
+
+def _write_agreement(
+    report: AgreementReport,
+    work: list[Annotation],
+    documents: dict[str, Document],
+    *,
+    output: Path | None,
+    markdown: Path | None,
+    page: Path | None,
+) -> None:
+    from khabar import jsonl
+
+    if output:
+        jsonl.write_json(output, report)
+    if markdown:
+        from khabar.report.agreement import agreement_markdown
+
+        jsonl.write_bytes(markdown, agreement_markdown(report).encode())
+    if page:
+        from khabar.report.agreement_page import agreement_page
+
+        jsonl.write_bytes(page, agreement_page(report, work=work, documents=documents).encode())
 
 
 @app.command()
@@ -497,9 +566,9 @@ def stats(gold_folder: GoldFolder = None, as_json: AsJson = False) -> None:
 
     descriptions = [describe(load_gold(split, gold_folder)) for split in SPLITS]
     if as_json:
-        _print_json(descriptions)
+        show_json(descriptions)
     else:
-        _print(description_table(descriptions))
+        show_table(description_table(descriptions))
 
 
 @app.command()
@@ -523,7 +592,7 @@ def show(
         jsonl.write_bytes(page, show_page(document, annotation).encode())
         typer.echo(f"written: {page}")
     else:
-        _print(show_terminal(document, annotation))
+        show_table(show_terminal(document, annotation))
 
 
 def _find(doc_id: str, sources: Path | None, gold_folder: Path | None) -> GoldSet:
@@ -571,6 +640,29 @@ def _predicted(path: Path, gold: GoldSet) -> Annotation:
     return found[0] if found else Annotation(doc_id=doc_id)
 
 
+@app.command("serve-model")
+def serve_model(
+    model: Annotated[str, typer.Argument(help="a Python file with load(), or a module that can be imported")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="on loopback; 0 for a free one")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Serve a model to Label Studio, which shows annotators its predictions, until Ctrl+C."""
+    from khabar.label_studio.backend import address, make_server
+    from khabar.models import load_model
+
+    with working("loading the model"):
+        loaded = load_model(model)
+    with make_server(loaded, port=port, report=lambda issue: typer.echo(issue.message, err=True)) as server:
+        if as_json:
+            show_json({"model": loaded.label, "url": address(server)})
+        else:
+            typer.echo(f"{loaded.label}: {address(server)} (Ctrl+C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("ended", err=True)
+
+
 @wire_app.command("build")
 def wire_build(
     sources: Annotated[Path, typer.Option(help="the folder with the articles' files")],
@@ -596,4 +688,4 @@ def wire_build(
     if issues:
         raise KhabarError(issues)
     if as_json:
-        _print_json({"written": [document.doc_id for document in documents], "output": str(output), "issues": []})
+        show_json({"written": [document.doc_id for document in documents], "output": str(output), "issues": []})

@@ -10,16 +10,17 @@ import msgspec
 import yaml
 
 from khabar import __version__
-from khabar.agreement import ATTRIBUTES, Agreement
+from khabar.agreement import Agreed, AgreementReport
 from khabar.align import Losses
 from khabar.corpus import SPLITS
 from khabar.describe import Description
 from khabar.errors import CODES, Issue, KhabarError
 from khabar.metrics import METRICS
 from khabar.ontology import EVERYWHERE, ontology
-from khabar.report.figures import figure, interval, leaderboard_rows, markdown_table
+from khabar.report.agreement import say, say_agreed
+from khabar.report.figures import bounds, leaderboard_rows, markdown_table
 from khabar.report.terminal import SIZES
-from khabar.results import Result, Score
+from khabar.results import Result
 from khabar.wire import WireRecipe
 
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
@@ -31,7 +32,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     descriptions: dict[str, Description]
     losses: dict[str, Losses]
-    agreement: dict[str, Agreement]
+    agreement: dict[str, AgreementReport]
     results: dict[str, dict[str, Result]]
     front: dict[str, Any]
     recipes: tuple[WireRecipe, ...]
@@ -239,54 +240,55 @@ def _losses(facts: Facts) -> str:
     return markdown_table(("layer", *(name.replace("_", " ") for name in names)), rows)
 
 
-def _score_cells(score: Score) -> tuple[str, str, str]:
-    return figure(score.f1), interval(score), str(score.gold)
-
-
 def _agreement(facts: Facts) -> str:
-    head = ["layer"]
-    columns: list[tuple[str, Mapping[str, Score]]] = []
-    for project, agreement in facts.agreement.items():
-        columns.append((project, {**agreement.layers, "links": agreement.links}))
-        columns += [(f"{project}, {language}", layers) for language, layers in agreement.per_language.items()]
-    for name, _ in columns:
-        head += [f"{name} F1", "95 %", "items"]
-    empty = ("–", "", "")
+    columns: list[tuple[str, Mapping[str, Agreed]]] = []
+    for project, report in facts.agreement.items():
+        columns.append((project, report.overall.spans))
+        columns += [(f"{project}, {name}", part.spans) for name, part in report.slices["language"].items()]
+    head = ["layer", *(cell for name, _ in columns for cell in (f"{name} F1", "95 %", "items"))]
     rows = [
-        (
-            metric,
-            *(cell for _, layers in columns for cell in (_score_cells(layers[metric]) if metric in layers else empty)),
-        )
-        for metric in columns[0][1]
+        (metric, *(cell for _, spans in columns for cell in _agreed_cells(spans[metric]))) for metric in columns[0][1]
     ]
     return markdown_table(head, rows)
+
+
+def _agreed_cells(found: Agreed) -> tuple[str, str, str]:
+    return say_agreed(found), bounds(found.interval), str(found.one)
 
 
 def _agreement_types(facts: Facts) -> str:
     rows = []
     for metric in ("actors", "fillers", "triggers.classified", "arguments.attached.classified"):
-        tables = [agreement.per_type[metric] for agreement in facts.agreement.values()]
+        tables = [report.per_type[metric] for report in facts.agreement.values()]
         for name in sorted({name for table in tables for name in table}):
-            cells = [cell for table in tables for cell in _few(table.get(name))]
+            cells = [cell for table in tables for cell in _type_cells(table.get(name))]
             rows.append((f"{metric}: {name}", *cells))
     head = [cell for project in facts.agreement for cell in (f"{project} F1", "items")]
     return markdown_table(("", *head), rows)
 
 
-def _few(score: Score | None) -> tuple[str, str]:
-    if score is None:
-        return "–", "0"
-    return (figure(score.f1) if score.gold >= 5 else "too few"), str(score.gold)
+def _type_cells(found: Agreed | None) -> tuple[str, str]:
+    return ("–", "0") if found is None else (say_agreed(found), str(found.one))
 
 
 def _agreement_attributes(facts: Facts) -> str:
-    rows = []
-    for name in ATTRIBUTES:
-        shares = [agreement.attributes.get(name) for agreement in facts.agreement.values()]
-        if any(shares):
-            cells = [cell for s in shares for cell in ((figure(s.value), str(s.items)) if s else ("–", "0"))]
-            rows.append((name, *cells))
-    head = [cell for project in facts.agreement for cell in (f"{project}: same", "items")]
+    tables = [report.overall.values for report in facts.agreement.values()]
+    rows = [
+        (
+            name,
+            *(
+                cell
+                for table in tables
+                for cell in (
+                    say(table[name].observed, table[name].reason),
+                    say(table[name].alpha, table[name].alpha_reason),
+                    str(table[name].items),
+                )
+            ),
+        )
+        for name in tables[0]
+    ]
+    head = [cell for project in facts.agreement for cell in (f"{project}: same", "alpha", "items")]
     return markdown_table(("attribute", *head), rows)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from khabar import docs, jsonl
-from khabar.agreement import Agreement, agree
+from khabar.agreement import AgreementReport, measure
 from khabar.describe import describe
 from khabar.label_studio.config import labeling_config
 from khabar.results import Result
@@ -38,17 +38,18 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     facts: docs.Facts
 
 
-def measure_agreement(workspace: Workspace) -> dict[str, Agreement]:
+def measure_agreement(workspace: Workspace, *, gamma: bool = False) -> dict[str, AgreementReport]:
     """Measure the annotators' agreement on each project, as exported.
 
     Args:
         workspace: the corpus.
+        gamma: whether gamma is computed too: it takes twenty seconds, and only agreement.json holds it.
     """
     found = {}
     for project in PROJECTS:
-        languages = {document.doc_id: document.lang for document in workspace.documents(project)}
-        one, two = (workspace.work(project, name) for name in workspace.annotators)
-        found[project] = agree(one, two, languages=languages)
+        documents = {document.doc_id: document for document in workspace.documents(project)}
+        work = [annotation for name in workspace.annotators for annotation in workspace.work(project, name)]
+        found[project] = measure(work, documents, gamma=gamma)
     return found
 
 
@@ -64,19 +65,20 @@ def stored_results(folder: Path) -> dict[str, dict[str, Result]]:
     return systems
 
 
-def collect(root: Path, workspace: Workspace) -> Release:
+def collect(root: Path, workspace: Workspace, *, gamma: bool = False) -> Release:
     """Build the splits in memory and gather every number.
 
     Args:
         root: the checkout.
         workspace: its annotations.
+        gamma: whether agreement is measured with gamma, as agreement.json has it.
     """
     gold = workspace.gold_sets()
     files = build_files(gold, workspace.recipes)
     facts = docs.Facts(
         descriptions={name: describe(gold_set) for name, gold_set in gold.items()},
         losses=losses(gold),
-        agreement=measure_agreement(workspace),
+        agreement=measure_agreement(workspace, gamma=gamma),
         results={
             **stored_results(root / "evaluation" / "baselines"),
             **stored_results(root / "evaluation" / "submissions"),

@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from khabar.align import read_iob2
-from khabar.corpus import GoldSet, load_gold, wire_recipes
+from khabar.corpus import GoldSet, load_gold, sentence_tokens, wire_recipes
 from khabar.errors import KhabarError
 from khabar.metrics.seqeval_view import layer_tags
-from khabar.types import Annotation, Event, Mention
+from khabar.types import Annotation, Document, Event, Mention, Span
 from khabar.wire import build
 
 Words = Sequence[str]
@@ -50,27 +50,38 @@ def predict(gold: GoldSet, taggers: Mapping[str, Tagger], *, author: str) -> lis
         taggers: by layer.
         author: the system's name.
     """
-    predictions = []
-    for document in gold.documents:
-        spans = {layer: _tag(document.text, gold, document.doc_id, tagger) for layer, tagger in taggers.items()}
-        entities = sorted((*spans.get("actors", ()), *spans.get("fillers", ())))
-        mentions = (Mention(id=f"m{n}", start=s, end=e, type=t) for n, (s, e, t) in enumerate(entities, 1))
-        events = (Event(id=f"e{n}", start=s, end=e, type=t) for n, (s, e, t) in enumerate(spans.get("triggers", ()), 1))
-        predictions.append(
-            Annotation(
-                doc_id=document.doc_id,
-                author=author,
-                sha256=document.sha256,
-                mentions=tuple(mentions),
-                events=tuple(events),
-            )
-        )
-    return predictions
+    return [_annotate(document, gold.tokens[document.doc_id], taggers, author) for document in gold.documents]
 
 
-def _tag(text: str, gold: GoldSet, doc_id: str, tagger: Tagger) -> list[tuple[int, int, str]]:
+def annotator(taggers: Mapping[str, Tagger], *, author: str) -> Callable[[Document], Annotation]:
+    """Make taggers a khabar model, which annotates any document: it is cut into tokens as the released ones are.
+
+    Args:
+        taggers: by layer.
+        author: the system's name.
+    """
+    return lambda document: _annotate(document, sentence_tokens(document.text), taggers, author)
+
+
+def _annotate(
+    document: Document, rows: Sequence[Sequence[Span]], taggers: Mapping[str, Tagger], author: str
+) -> Annotation:
+    spans = {layer: _tag(document.text, rows, tagger) for layer, tagger in taggers.items()}
+    entities = sorted((*spans.get("actors", ()), *spans.get("fillers", ())))
+    mentions = (Mention(id=f"m{n}", start=s, end=e, type=t) for n, (s, e, t) in enumerate(entities, 1))
+    events = (Event(id=f"e{n}", start=s, end=e, type=t) for n, (s, e, t) in enumerate(spans.get("triggers", ()), 1))
+    return Annotation(
+        doc_id=document.doc_id,
+        author=author,
+        sha256=document.sha256,
+        mentions=tuple(mentions),
+        events=tuple(events),
+    )
+
+
+def _tag(text: str, rows: Sequence[Sequence[Span]], tagger: Tagger) -> list[tuple[int, int, str]]:
     spans = []
-    for tokens in gold.tokens[doc_id]:
+    for tokens in rows:
         tags = tagger([text[token.start : token.end] for token in tokens])
         found, _ = read_iob2(tags, tokens)
         spans += [(span.start, span.end, name) for span, name in found]

@@ -140,7 +140,7 @@ class Workspace(msgspec.Struct, frozen=True, dict=True):
         second = {annotation.doc_id: annotation for annotation in two}
         decisions = self.decisions(project)
         documents = {document.doc_id: document for document in self.documents(project)}
-        gold = [adjudicate(item, second[item.doc_id], decisions[item.doc_id]) for item in one]
+        gold = [adjudicate((item, second[item.doc_id]), decisions[item.doc_id]) for item in one]
         issues = [issue for item in gold for issue in check_annotation(item, documents[item.doc_id])]
         if issues:
             raise KhabarError(issues)

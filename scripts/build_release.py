@@ -16,7 +16,9 @@ def main(
     check: Annotated[bool, typer.Option("--check", help="compare byte for byte; write nothing")] = False,
 ) -> None:
     """Build the documents."""
-    for name, text in render_documents(root, collect(root, Workspace(root / "annotations"))).items():
+    typer.echo("measuring agreement: half a minute", err=True)
+    release = collect(root, Workspace(root / "annotations"), gamma=True)
+    for name, text in render_documents(root, release).items():
         same = jsonl.put_bytes(root / name, text.encode(), check=check)
         typer.echo(f"{name}: {'the same' if same else 'written'}")
 

@@ -1,5 +1,6 @@
 """Start or stop Label Studio on loopback, with its database in a folder of its own."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,12 @@ from khabar.label_studio import server
 def main(
     data: Annotated[Path, typer.Option(help="the data folder")] = Path(".khabar/label_studio"),
     port: Annotated[int, typer.Option(help="0: the port of last time, or a free one")] = 0,
+    database: Annotated[
+        str,
+        typer.Option(
+            help="postgresql://user@host:port/name instead of SQLite; the password in PGPASSWORD or ~/.pgpass"
+        ),
+    ] = "",
     who: Annotated[bool, typer.Option("--who", help="print where to log in, and as whom")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="end the server that was started in this folder")] = False,
 ) -> None:
@@ -33,7 +40,10 @@ def main(
         return
     with Console(stderr=True).status("starting Label Studio") as status:
         state = server.start(
-            data, port=port, tick=lambda waited: status.update(f"starting Label Studio ({waited:.0f} s)")
+            data,
+            port=port,
+            database=server.read_database(database, os.environ.get("PGPASSWORD", "")) if database else None,
+            tick=lambda waited: status.update(f"starting Label Studio ({waited:.0f} s)"),
         )
     server.ensure_account(data, server.MANAGER)
     typer.echo(f"Label Studio: {state.url}")

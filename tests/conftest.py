@@ -17,6 +17,14 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def studio_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a stopped Label Studio with a new database; tests run copies of it (`studio.running`)."""
+    import studio
+
+    return studio.template(tmp_path_factory.mktemp("studio") / "template")
+
+
+@pytest.fixture(scope="session")
 def sources() -> Path:
     found = os.environ.get("KHABAR_SOURCES", "")
     if not found or not Path(found).is_dir():

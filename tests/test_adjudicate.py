@@ -3,7 +3,6 @@ import pytest
 from builders import annotation, document, event, mention
 
 from khabar.adjudicate import Decision, Item, adjudicate, differences
-from khabar.agreement import agree
 from khabar.errors import KhabarError
 from khabar.types import Link
 from khabar.validate import check_annotation
@@ -43,7 +42,7 @@ def test_only_differences_are_listed_whatever_the_ids() -> None:
 
 
 def test_gold_is_the_agreed_and_the_decided() -> None:
-    gold = adjudicate(ONE, TWO, DECISIONS)
+    gold = adjudicate((ONE, TWO), DECISIONS)
     assert [(m.id, m.start, m.type, m.kind) for m in gold.mentions] == [
         ("m1", 0, "ARMED_GROUP", "name"),
         ("m2", 15, "PLACE", "name"),
@@ -55,23 +54,23 @@ def test_gold_is_the_agreed_and_the_decided() -> None:
 
 
 def test_the_order_of_annotators_items_and_decisions_does_not_matter() -> None:
-    gold = adjudicate(ONE, TWO, DECISIONS)
+    gold = adjudicate((ONE, TWO), DECISIONS)
     turned = msgspec.structs.replace(TWO, mentions=TWO.mentions[::-1])
-    assert adjudicate(ONE, turned, DECISIONS[::-1]) == gold
+    assert adjudicate((ONE, turned), DECISIONS[::-1]) == gold
 
 
 def test_actor_keys_come_from_the_first_annotator_and_the_seconds_are_mapped() -> None:
-    assert [mention.entity for mention in adjudicate(ONE, TWO, DECISIONS).mentions] == ["rebels", "derbekh", "rebels"]
+    assert [mention.entity for mention in adjudicate((ONE, TWO), DECISIONS).mentions] == ["rebels", "derbekh", "rebels"]
 
 
 def test_without_differences_nothing_needs_a_decision() -> None:
-    gold = adjudicate(ONE, ONE, [])
+    gold = adjudicate((ONE, ONE), [])
     assert [item.span for item in gold.items] == [item.span for item in ONE.items]
 
 
 def test_a_difference_without_decision_is_an_error() -> None:
     with pytest.raises(KhabarError) as caught:
-        adjudicate(ONE, TWO, DECISIONS[1:])
+        adjudicate((ONE, TWO), DECISIONS[1:])
     assert caught.value.code == "decision-missing"
     assert "40–44" in str(caught.value)
 
@@ -79,14 +78,14 @@ def test_a_difference_without_decision_is_an_error() -> None:
 def test_a_decision_about_nothing_is_an_error_unless_it_adds() -> None:
     stale = decide(Item("mention", 27, 34, "PLACE"), "keep")
     with pytest.raises(KhabarError) as caught:
-        adjudicate(ONE, TWO, [*DECISIONS, stale])
+        adjudicate((ONE, TWO), [*DECISIONS, stale])
     assert caught.value.code == "decision-stale"
-    added = adjudicate(ONE, TWO, [*DECISIONS, msgspec.structs.replace(stale, added=True)])
+    added = adjudicate((ONE, TWO), [*DECISIONS, msgspec.structs.replace(stale, added=True)])
     assert (27, 34) in {(mention.start, mention.end) for mention in added.mentions}
 
 
 def test_dropping_a_mention_takes_its_arguments_with_it() -> None:
-    gold = adjudicate(ONE, TWO, [*DECISIONS, decide(Item("mention", 0, 6, "ARMED_GROUP"), "drop")])
+    gold = adjudicate((ONE, TWO), [*DECISIONS, decide(Item("mention", 0, 6, "ARMED_GROUP"), "drop")])
     assert gold.events[0].arguments == ()
 
 
@@ -107,13 +106,13 @@ INVALID = {
 @pytest.mark.parametrize("name", INVALID)
 def test_a_decision_that_cannot_be_carried_out_is_an_error(name: str) -> None:
     with pytest.raises(KhabarError) as caught:
-        adjudicate(ONE, TWO, INVALID[name])
+        adjudicate((ONE, TWO), INVALID[name])
     assert caught.value.code == "decision-invalid"
 
 
 def test_an_attribute_of_nothing_is_stale() -> None:
     with pytest.raises(KhabarError) as caught:
-        adjudicate(ONE, TWO, [*DECISIONS, decide(Item("attribute", 50, 53, "actuality", layer="event"), "actual")])
+        adjudicate((ONE, TWO), [*DECISIONS, decide(Item("attribute", 50, 53, "actuality", layer="event"), "actual")])
     assert caught.value.code == "decision-stale"
 
 
@@ -122,16 +121,6 @@ def test_a_symmetric_link_has_no_direction() -> None:
     one = annotation(*events, author="a", links=(Link("CONFLICTS", "e1", "e2"),))
     two = annotation(*events, author="b", links=(Link("CONFLICTS", "e2", "e1"),))
     assert differences(one, two) == []
-    assert adjudicate(one, two, []).links == (Link("CONFLICTS", "e2", "e1"),)
+    assert adjudicate((one, two), []).links == (Link("CONFLICTS", "e2", "e1"),)
     caused = annotation(*events, author="b", links=(Link("CAUSES", "e2", "e1"),))
     assert len(differences(msgspec.structs.replace(one, links=(Link("CAUSES", "e1", "e2"),)), caused)) == 2
-
-
-def test_agreement_counts_what_both_marked() -> None:
-    found = agree([ONE], [TWO], languages={"d1": "en"})
-    assert found.layers["fillers"].f1 == 1.0
-    assert found.layers["actors"].f1 == pytest.approx(2 / 3)
-    assert found.attributes["actuality"].items == 1
-    assert found.attributes["actuality"].same == 0
-    assert found.attributes["actuality"].value is None, "one item is too few to average"
-    assert found.links.f1 is None

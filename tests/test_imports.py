@@ -10,7 +10,7 @@ PACKAGE = ROOT / "khabar"
 
 # Who may import whom: a module imports only from rows above its own, or from its own package.
 LEVELS = [
-    {"errors", "types"},
+    {"errors", "types", "console"},
     {"ontology", "jsonl"},
     {"align", "validate", "wire"},
     {"quotes", "metrics", "label_studio"},
@@ -20,11 +20,13 @@ LEVELS = [
     {"results", "slices"},
     {"tagview", "summary"},
     {"scoring", "comparison"},
-    {"evaluation", "tagging", "splits", "workspace"},
-    {"agreement", "campaign"},
+    {"evaluation", "tagging", "models", "splits", "workspace"},
+    {"agreement"},
+    {"campaign"},
     {"report"},
     {"docs"},
     {"release"},
+    {"cli_campaign"},
     {"cli"},
     {"__main__"},
 ]
@@ -68,7 +70,7 @@ def test_metrics_touch_no_file() -> None:
 
 def test_only_the_command_prints_and_exits() -> None:
     for path in MODULES:
-        if module_name(path) != "cli":
+        if module_name(path) not in ("cli", "console"):
             text = path.read_text(encoding="utf-8")
             assert "print(" not in text.replace("_print(", ""), path
             assert "sys.exit" not in text, path

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+import studio
 from builders import document
 from label_studio_sdk import LabelStudio
 
@@ -85,13 +86,9 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
-    data = tmp_path_factory.mktemp("label_studio")
-    server.start(data)
-    try:
+def office(studio_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    with studio.running(studio_template, tmp_path_factory.mktemp("label_studio") / "data") as data:
         yield Office(data)
-    finally:
-        server.stop(data)
 
 
 @pytest.fixture
@@ -338,7 +335,7 @@ def read_layers(annotation: Annotation, text: str) -> tuple[dict[str, set[tuple[
 
 def test_exported_work_becomes_gold_and_tags(office: Office, awkward: int) -> None:
     one, two = (office.read(awkward, AWKWARD, name)[0] for name in (A, B))
-    gold = [adjudicate(left, right, []) for left, right in zip(one, two, strict=True)]
+    gold = [adjudicate((left, right), []) for left, right in zip(one, two, strict=True)]
     for made, mine, text in zip(gold, one, AWKWARD, strict=True):
         assert differences(made, mine) == []
         assert list(check_annotation(made, text)) == []

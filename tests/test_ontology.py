@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from khabar.label_studio.config import labeling_config
+from khabar.label_studio.config import attribute_keys, labeling_config
 from khabar.ontology import ontology
 
 LABELS = ontology()
@@ -97,7 +97,9 @@ def test_tags_are_o_then_b_and_i_of_each_type_in_order() -> None:
 
 def test_the_labelling_configuration_holds_every_label_once() -> None:
     view = ElementTree.fromstring(labeling_config())
-    values = {control.get("name"): [child.get("value") for child in control] for control in view.iter("Labels")}
+    values = {
+        control.get("name"): [item.get("value") for item in control.iter("Label")] for control in view.iter("Labels")
+    }
     assert values == {"entity": list(LABELS.entity_types), "event": list(LABELS.event_types)}
     relations = [item.get("value") for item in view.iter("Relation")]
     assert relations == [*LABELS.role_names, *LABELS.link_names]
@@ -107,6 +109,61 @@ def test_the_labelling_configuration_holds_every_label_once() -> None:
     choices = {control.get("name"): [child.get("value") for child in control] for control in view.iter("Choices")}
     assert choices["attribution"] == ["author", "attributed", "denied"]
     assert all(control.get("perRegion") == "true" for control in view.iter("Choices"))
+    assert text.get("showLabels") == "true"
     hotkeys = [label.get("hotkey") for label in view.iter("Label")]
     assert None not in hotkeys
     assert len(set(hotkeys)) == 41
+
+
+# What Label Studio 1.23 binds on a page with a text, and in its list of tasks (Account settings, Hotkeys).
+SHORTCUTS = (
+    *("ctrl+enter", "ctrl+space", "ctrl+z", "ctrl+shift+z", "ctrl+backspace", "ctrl+h", "ctrl+d"),
+    *("enter", "escape", "backspace", "delete", "u", "alt+r", "alt+h", "alt+l", "alt+m", "alt+."),
+    *("shift+up", "shift+down", "shift+left", "shift+right", "shift+."),
+)
+
+
+def test_keys_are_free_of_label_studios_own_and_of_the_browsers() -> None:
+    attributes = [
+        key for owner in ("entity", "event") for keys in attribute_keys(LABELS, owner).values() for key in keys.values()
+    ]
+    keys = [*(item.hotkey for item in (*LABELS.entities, *LABELS.events)), *attributes]
+    assert len(keys) == 41 + 16 == len(set(keys))
+    assert not set(keys) & set(SHORTCUTS)
+    # Browsers keep ctrl and alt (alt+d is the address bar, alt and a digit a tab): only shift is left.
+    assert {key.rpartition("+")[0] for key in keys} == {"", "shift"}
+
+
+def test_each_family_stands_in_a_group_with_its_name() -> None:
+    view = ElementTree.fromstring(labeling_config())
+    groups = {
+        group.find("Header").get("value"): [label.get("value") for label in group.iter("Label")]  # type: ignore[union-attr]
+        for group in view.iter("View")
+        if "khabar-entity" in group.get("className", "") or "khabar-event" in group.get("className", "")
+    }
+    assert groups == {
+        "actors": list(LABELS.actors),
+        "fillers": list(LABELS.fillers),
+        **{
+            family.name: [event.name for event in LABELS.events if event.family == family.name]
+            for family in LABELS.families
+        },
+    }
+
+
+def test_the_adjudicators_page_asks_for_a_reason_and_is_otherwise_the_same() -> None:
+    view = ElementTree.fromstring(labeling_config(adjudication=True))
+    panel = view.find(".//View[@className='khabar-decision']")
+    assert panel is not None
+    assert [(item.tag, item.get("name") or item.get("value")) for item in panel] == [
+        ("Header", "$question"),
+        ("TextArea", "reason"),
+        ("Choices", "general"),
+    ]
+    assert panel[1].get("required") == "true"
+    assert all(item.get("perRegion") is None for item in panel)
+    bar = view.find(".//View[@className='khabar-bar']")
+    assert bar is not None
+    bar.remove(panel)
+    plain = "".join(labeling_config().split())
+    assert "".join(ElementTree.tostring(view, encoding="unicode").split()) == plain

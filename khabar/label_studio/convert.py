@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -54,6 +55,25 @@ def to_result(annotation: Annotation, text: str) -> list[Json]:
     for event in annotation.events:
         items += _region(event, "event", text, _EVENT_FIELDS)
     return items + _relations(annotation)
+
+
+def to_prediction(annotation: Annotation, text: str, *, model_version: str, score: float | None = None) -> Json:
+    """Write an annotation as a prediction, which Label Studio shows before a person has marked anything.
+
+    Args:
+        annotation: valid, of the document whose text is given.
+        text: the document's text.
+        model_version: which model it is of.
+        score: how sure the model is, from 0 to 1, where it can tell.
+
+    Returns:
+        A prediction of a task. Its regions' ids tell the models of a task apart, and no annotator's are like them.
+    """
+    mark = hashlib.sha256(model_version.encode()).hexdigest()[:10]
+    result = to_result(annotation, text)
+    for item in result:
+        item.update({key: f"{mark}-{item[key]}" for key in ("id", "from_id", "to_id") if key in item})
+    return {"model_version": model_version, "result": result, **({} if score is None else {"score": score})}
 
 
 def _item(item: Mention | Event, control: str, kind: str, value: Json) -> Json:

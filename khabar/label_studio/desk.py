@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid5
 
 import httpx
 import msgspec
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from label_studio_sdk import LabelStudio
 
 BATCH = 100
+# An annotation that is sent again after a broken connection has the same unique id, and the server refuses it.
+ALREADY_THERE = 409
+KHABAR = UUID("6b686162-6172-4000-8000-000000000001")
 # Copies of pre-annotations, one of them with an age in words that changes by the minute.
 DROPPED = ("prediction", "predictions")
 
@@ -100,6 +104,27 @@ def _refusal(url: str, status: int, body: str) -> Issue:
     )
 
 
+def list_projects(client: LabelStudio) -> dict[str, Any]:
+    """List all projects by title.
+
+    Args:
+        client: any account's.
+
+    Raises:
+        KhabarError: project-changed, where two projects bear one title.
+    """
+    with speaking(_url(client)):
+        found = list(client.projects.list())
+    times = Counter(str(project.title) for project in found)
+    repeated = [title for title, count in times.items() if count > 1]
+    if repeated:
+        raise KhabarError(
+            _changed(title, f"{times[title]} projects of that title", "one", "Delete or rename the others.")
+            for title in repeated
+        )
+    return {str(project.title): project for project in found}
+
+
 def find_project(client: LabelStudio, title: str) -> Any | None:
     """Find a project by its title.
 
@@ -120,7 +145,14 @@ def find_project(client: LabelStudio, title: str) -> Any | None:
 
 
 def open_project(
-    client: LabelStudio, title: str, documents: Sequence[Document], *, instruction: str = "", annotators: int = 2
+    client: LabelStudio,
+    title: str,
+    documents: Sequence[Document],
+    *,
+    instruction: str = "",
+    annotators: int = 2,
+    description: str = "",
+    predictions: Mapping[str, Json] | None = None,
 ) -> int:
     """Make a project hold exactly these documents; a second call changes nothing.
 
@@ -130,6 +162,8 @@ def open_project(
         documents: with their texts; checked before anything is sent.
         instruction: HTML of the guidelines for the instruction panel.
         annotators: how many people get each task.
+        description: what the project says of itself.
+        predictions: what is shown to begin with, by doc_id.
 
     Returns:
         The project's number.
@@ -140,56 +174,124 @@ def open_project(
     issues = list(check_documents(documents))
     if issues:
         raise KhabarError(issues)
+    project = ensure_project(
+        client, title, labeling_config(), instruction=instruction, annotators=annotators, description=description
+    )
+    tasks = [to_task(document) for document in documents]
+    for task in tasks:
+        shown = (predictions or {}).get(task["data"]["doc_id"])
+        if shown is not None:
+            task["predictions"] = [shown]
+    import_missing(client, project, title, tasks)
+    return project
+
+
+def ensure_project(
+    client: LabelStudio, title: str, config: str, *, instruction: str = "", annotators: int = 1, description: str = ""
+) -> int:
+    """Create a project, or find it with the same configuration.
+
+    Args:
+        client: the manager's.
+        title: the project's title.
+        config: the labelling configuration.
+        instruction: HTML for the instruction panel.
+        annotators: how many people get each task.
+        description: what the project says of itself.
+
+    Returns:
+        The project's number.
+
+    Raises:
+        KhabarError: project-changed, where it is there with another configuration.
+    """
     project = find_project(client, title)
-    with speaking(_url(client)):
-        if project is None:
+    if project is None:
+        with speaking(_url(client)):
             project = client.projects.create(
                 title=title,
-                label_config=labeling_config(),
+                description=description,
+                label_config=config,
                 expert_instruction=instruction,
                 show_instruction=bool(instruction),
                 maximum_annotations=annotators,
                 show_skip_button=False,
                 enable_empty_annotation=True,
+                show_collab_predictions=True,
             )
-        elif "".join((project.label_config or "").split()) != "".join(labeling_config().split()):
-            raise KhabarError(
-                _changed(title, "another labelling configuration", "the ontology's", "Open the work under a new title.")
-            )
-    _import_missing(client, project.id, title, documents)
+    elif "".join((project.label_config or "").split()) != "".join(config.split()):
+        raise KhabarError(
+            _changed(title, "another labelling configuration", "the ontology's", "Open the work under a new title.")
+        )
     return int(project.id)
 
 
-def _import_missing(client: LabelStudio, project: int, title: str, documents: Sequence[Document]) -> None:
-    tasks = list_tasks(client, project)
-    _check_tasks(title, tasks, documents)
-    there = {task["data"].get("doc_id"): task["data"].get("sha256") for task in tasks}
-    changed = [document for document in documents if there.get(document.doc_id, document.sha256) != document.sha256]
-    if changed:
-        raise KhabarError(
-            _changed(
-                title,
-                f"another text of {document.doc_id}",
-                document.sha256[:12],
-                "A changed text is a new document: give it a new doc_id.",
-            )
-            for document in changed
-        )
-    missing = [document for document in documents if document.doc_id not in there]
-    for at in range(0, len(missing), BATCH):
+def import_missing(
+    client: LabelStudio, project: int, title: str, wanted: Sequence[Json], *, key: str = "doc_id"
+) -> None:
+    """Bring in the tasks that a project does not have yet, with their predictions.
+
+    Copies that an interrupted import left are removed, as long as nobody has worked on them.
+
+    Args:
+        client: the manager's.
+        project: its number.
+        title: its title, for an error.
+        wanted: tasks; each is known by its key and the hash of its text.
+        key: which field of their data tells tasks apart.
+
+    Raises:
+        KhabarError: project-changed, where the project has other tasks or other texts.
+    """
+    _remove_copies(client, list_tasks(client, project), key)
+    _check_tasks(title, list_tasks(client, project), wanted, key)
+    add_tasks(client, project, wanted, key=key)
+
+
+def _complete_predictions(client: LabelStudio, there: Mapping[object, Json], tasks: Sequence[Json], key: str) -> None:
+    """Add the predictions that an interrupted import did not come to."""
+    for task in tasks:
+        found = there.get(task["data"][key])
+        if found is not None:
+            known = {str(item.get("model_version")) for item in found.get("predictions") or ()}
+            _predict(client, found["id"], [p for p in task.get("predictions", ()) if p["model_version"] not in known])
+
+
+def _predict(client: LabelStudio, task: int, predictions: Sequence[Json]) -> None:
+    for prediction in predictions:
         with speaking(_url(client)):
-            client.projects.import_tasks(
-                id=project, request=[to_task(document) for document in missing[at : at + BATCH]]
-            )
+            client.predictions.create(task=task, **prediction)
 
 
-def _check_tasks(title: str, tasks: Sequence[Json], documents: Sequence[Document]) -> None:
-    counts = Counter(str(task["data"].get("doc_id")) for task in tasks)
-    wanted = {document.doc_id for document in documents}
+def _remove_copies(client: LabelStudio, tasks: Sequence[Json], key: str) -> None:
+    groups: dict[tuple[object, object], list[Json]] = {}
+    for task in sorted(tasks, key=lambda item: int(item["id"])):
+        groups.setdefault((task["data"].get(key), task["data"].get("sha256")), []).append(task)
+    for copies in groups.values():
+        worked = [task for task in copies if task["annotations"] or task.get("drafts")]
+        spare = copies[1:] if not worked else [task for task in copies if task not in worked]
+        for task in spare:
+            with speaking(_url(client)):
+                client.tasks.delete(id=str(task["id"]))
+
+
+def _check_tasks(title: str, tasks: Sequence[Json], wanted: Sequence[Json], key: str) -> None:
+    counts = Counter(str(task["data"].get(key)) for task in tasks)
+    hashes = {str(task["data"][key]): task["data"]["sha256"] for task in wanted}
     issues = [
-        _changed(title, f"{count} tasks of {doc_id}", f"{int(doc_id in wanted)}", "Delete the rest in Label Studio.")
-        for doc_id, count in counts.items()
-        if count > (doc_id in wanted)
+        _changed(title, f"{count} tasks of {name}", f"{int(name in hashes)}", "Delete the rest in Label Studio.")
+        for name, count in counts.items()
+        if count > (name in hashes)
+    ]
+    issues += [
+        _changed(
+            title,
+            f"another text of {task['data'][key]}",
+            hashes[str(task["data"][key])][:12],
+            "A changed text is a new document: give it a new doc_id.",
+        )
+        for task in tasks
+        if hashes.get(str(task["data"].get(key)), task["data"].get("sha256")) != task["data"].get("sha256")
     ]
     if issues:
         raise KhabarError(issues)
@@ -257,11 +359,14 @@ def submit(
         doc_id = task["data"].get("doc_id")
         mine = [item for item in task["annotations"] if _number(item["completed_by"]) == me]
         if doc_id in work and not mine:
-            with speaking(_url(client)):
-                client.annotations.create(id=task["id"], result=to_result(work[doc_id], documents[doc_id].text))
-            new += 1
+            new += _save(client, project, task["id"], me, work[doc_id], documents[doc_id].text)
             tick(doc_id)
     return new
+
+
+def _save(client: LabelStudio, project: int, task: int, me: int, annotation: Annotation, text: str) -> bool:
+    name = str(uuid5(KHABAR, f"{project}/{annotation.doc_id}/{me}"))
+    return create_annotation(client, task, to_result(annotation, text), unique_id=name)
 
 
 def _number(account: Any) -> int | None:
@@ -269,7 +374,13 @@ def _number(account: Any) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def _address(account: Any, accounts: Mapping[str, str]) -> str:
+def address(account: Any, accounts: Mapping[str, str]) -> str:
+    """Give the address of an account.
+
+    Args:
+        account: as Label Studio gives it.
+        accounts: account number to address.
+    """
     # Label Studio gives an account as its number, or as a record with its number, its address or both.
     if isinstance(account, Mapping) and isinstance(account.get("email"), str):
         return str(account["email"])
@@ -302,11 +413,23 @@ def of_annotator(exported: Export, email: str, *, keep_text: bool) -> list[Json]
     """
     kept: list[Json] = []
     for task in sorted(exported.tasks, key=lambda item: str(item["data"].get("doc_id"))):
-        own = [item for item in task["annotations"] if _address(item.get("completed_by"), exported.accounts) == email]
+        own = [item for item in task["annotations"] if address(item.get("completed_by"), exported.accounts) == email]
         if own:
             drafts = [item for item in task.get("drafts", ()) if item.get("user") == email]
             mine = {**task, "annotations": own, "drafts": drafts}
-            kept.append(_without(mine, (*DROPPED, *(() if keep_text else ("text",)))))
+            kept.append(as_kept(mine, keep_text=keep_text))
+    return kept
+
+
+def as_kept(value: Json, *, keep_text: bool, dropped: Sequence[str] = ()) -> Json:
+    """Cut out of a record of Label Studio what is not kept.
+
+    Args:
+        value: a task, an annotation or a draft.
+        keep_text: False for texts that may not be shipped.
+        dropped: other fields that are not kept, beside the copies of predictions.
+    """
+    kept: Json = _without(value, (*DROPPED, *dropped, *(() if keep_text else ("text",))))
     return kept
 
 
@@ -391,9 +514,9 @@ def _check_accounts(doc_id: str, items: Sequence[Json], accounts: Mapping[str, s
         code = "annotation-duplicate" if items else "annotation-missing"
         yield _task_issue(code, doc_id, f"{len(items)} annotations of {email}", "one", "Keep the one that counts.")
     for item in items:
-        author = _address(item.get("completed_by"), accounts)
+        author = address(item.get("completed_by"), accounts)
         editor = item.get("updated_by")
-        changed_by = author if editor is None else _address(editor, accounts)
+        changed_by = author if editor is None else address(editor, accounts)
         if author != email:
             yield _task_issue(
                 "account-foreign", doc_id, f"work of {author}", email, "Export it under its own annotator."
@@ -422,3 +545,73 @@ def same_work(one: Sequence[Annotation], two: Sequence[Annotation]) -> list[str]
     left = {item.doc_id: without_texts(item) for item in one}
     right = {item.doc_id: without_texts(item) for item in two}
     return sorted(doc_id for doc_id in left.keys() | right.keys() if left.get(doc_id) != right.get(doc_id))
+
+
+def add_tasks(client: LabelStudio, project: int, tasks: Sequence[Json], *, key: str) -> int:
+    """Bring in the tasks that a project does not have yet; others that it has stay.
+
+    Args:
+        client: the manager's.
+        project: its number.
+        tasks: with their predictions.
+        key: which field of their data tells tasks apart.
+
+    Returns:
+        How many were new.
+    """
+    _remove_copies(client, list_tasks(client, project), key)
+    there = {task["data"].get(key): task for task in list_tasks(client, project)}
+    missing = [task for task in tasks if task["data"][key] not in there]
+    for at in range(0, len(missing), BATCH):
+        with speaking(_url(client)):
+            client.projects.import_tasks(id=project, request=missing[at : at + BATCH])
+    _complete_predictions(client, there, tasks, key)
+    return len(missing)
+
+
+def mark_ground_truth(client: LabelStudio, annotation: int) -> None:
+    """Mark an annotation as ground truth.
+
+    Args:
+        client: of the account whose annotation it is.
+        annotation: its number.
+    """
+    with speaking(_url(client)):
+        client.annotations.update(id=annotation, ground_truth=True)
+
+
+def create_annotation(client: LabelStudio, task: int, result: list[Json], *, unique_id: str | None = None) -> bool:
+    """Save an annotation, unless one of the same unique id is there.
+
+    Args:
+        client: of the account whose work it is.
+        task: the task's number.
+        result: the regions and relations.
+        unique_id: a UUID that tells it from all others.
+
+    Returns:
+        Whether it was new.
+    """
+    from label_studio_sdk.core.api_error import ApiError
+
+    named = {} if unique_id is None else {"unique_id": unique_id}
+    with speaking(_url(client)):
+        try:
+            client.annotations.create(id=task, result=result, **named)
+        except ApiError as error:
+            if error.status_code != ALREADY_THERE:
+                raise
+            return False
+    return True
+
+
+def update_annotation(client: LabelStudio, annotation: int, result: list[Json]) -> None:
+    """Replace what an annotation holds.
+
+    Args:
+        client: of the account whose work it is.
+        annotation: its number.
+        result: the regions and relations.
+    """
+    with speaking(_url(client)):
+        client.annotations.update(id=annotation, result=result)

@@ -22,6 +22,13 @@ from khabar.errors import Issue, KhabarError
 
 MANAGER = "manager@khabar.invalid"
 STATE = "khabar.json"
+# Where Label Studio must not send a request: its own list but for loopback, where a model is served. (Its switch
+# for models alone, ML_BLOCK_LOCAL_IP, saves the model and then fails on the webhook that belongs to it.)
+NOT_PUBLIC = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
+    *("192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/4", "240.0.0.0/4"),
+    *("::/128", "::ffff:0:0/96", "64:ff9b::/96", "2002::/16", "fc00::/7", "fe80::/10", "ff00::/8"),
+)
 
 
 class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,6 +38,21 @@ class Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     token: str = ""
 
 
+class Database(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A PostgreSQL database; without a password, libpq finds it (PGPASSWORD, ~/.pgpass) or needs none."""
+
+    name: str
+    user: str
+    host: str
+    port: int = 5432
+    password: str = ""
+
+    @property
+    def address(self) -> str:
+        """Give the address without the password."""
+        return f"postgresql://{self.user}@{self.host}:{self.port}/{self.name}"
+
+
 class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is needed to start the same Label Studio again; kept beside its database, readable by its owner only."""
 
@@ -38,6 +60,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     secret_key: str
     accounts: dict[str, Account]
     pid: int = 0
+    database: Database | None = None
 
     @property
     def url(self) -> str:
@@ -54,18 +77,114 @@ def annotator_email(name: str) -> str:
     return f"{name}@khabar.invalid"
 
 
-def load_state(folder: Path, *, port: int = 0) -> State:
+def load_state(folder: Path, *, port: int = 0, database: Database | None = None) -> State:
     """Read the state of a data folder, or make a new one with random secrets.
 
     Args:
         folder: Label Studio's data folder.
         port: the port to use; the stored one, or a free one, where it is 0.
+        database: the PostgreSQL to use; the stored one, or SQLite in the folder, where it is None.
+
+    Raises:
+        KhabarError: database-changed, where the folder belongs to another database.
     """
     state = stored_state(folder)
     if state is not None:
+        state = _on_database(folder, state, database) if database else state
         return msgspec.structs.replace(state, port=port) if port else state
-    accounts = {MANAGER: Account(secrets.token_urlsafe(12))}
-    return save_state(folder, State(port=port or free_port(), secret_key=secrets.token_urlsafe(40), accounts=accounts))
+    return save_state(
+        folder,
+        State(
+            port=port or free_port(),
+            secret_key=secrets.token_urlsafe(40),
+            accounts={MANAGER: Account(secrets.token_urlsafe(12))},
+            database=database,
+        ),
+    )
+
+
+def _on_database(folder: Path, state: State, database: Database) -> State:
+    # A password may change; the accounts and tokens that are kept here belong to one database.
+    if state.database is None or state.database.address != database.address:
+        raise KhabarError(
+            Issue(
+                code="database-changed",
+                where=str(folder / STATE),
+                found=database.address,
+                expected=state.database.address if state.database else "SQLite in the folder",
+                fix="Start without --database, or take a new data folder: each belongs to one database.",
+            )
+        )
+    return msgspec.structs.replace(state, database=database) if database.password else state
+
+
+def read_database(url: str, password: str = "") -> Database:
+    """Read the address of a PostgreSQL database.
+
+    Args:
+        url: postgresql://user@host:port/name, or with ?host=FOLDER for a Unix socket.
+        password: never part of the address, which anybody on the machine can see in the list of processes.
+
+    Raises:
+        KhabarError: usage (no such address, or a password in it).
+    """
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = {key: str(value) for key, value in conninfo_to_dict(url).items()}
+    except ProgrammingError as error:
+        raise KhabarError(_bad_address(str(error).strip())) from error
+    fields = {"name": "dbname", "user": "user", "host": "host", "port": "port"}
+    found = {field: parts.pop(key) for field, key in fields.items() if key in parts}
+    if parts:
+        raise KhabarError(_bad_address(f"also {', '.join(sorted(parts))}"))
+    port = found.pop("port", "5432")
+    if found.keys() != {"name", "user", "host"} or not port.isdecimal():
+        raise KhabarError(_bad_address(f"only {', '.join(sorted(found)) or 'nothing'}, port {port}"))
+    return Database(**found, port=int(port), password=password)
+
+
+def _bad_address(found: str) -> Issue:
+    return Issue(
+        code="usage",
+        where="--database",
+        found=found,
+        expected="postgresql://user@host:port/name",
+        fix="Put the password into PGPASSWORD or ~/.pgpass, never into the address.",
+    )
+
+
+def reach(database: Database) -> None:
+    """Open a PostgreSQL database once, so that what is wrong with it is said before Label Studio starts.
+
+    Args:
+        database: where it is.
+
+    Raises:
+        KhabarError: database-refused.
+    """
+    import psycopg
+
+    try:
+        psycopg.connect(
+            host=database.host,
+            port=database.port,
+            dbname=database.name,
+            user=database.user,
+            password=database.password or None,
+            connect_timeout=10,
+        ).close()
+    except psycopg.OperationalError as error:
+        raise KhabarError(
+            Issue(
+                code="database-refused",
+                where=database.address,
+                found=" ".join(str(error).split()),
+                expected="a database that this account may open",
+                fix="Start PostgreSQL, make the account and the database, or correct PGPASSWORD or ~/.pgpass.",
+            )
+        ) from error
 
 
 def stored_state(folder: Path) -> State | None:
@@ -113,17 +232,40 @@ def environment(state: State) -> dict[str, str]:
         "FRONTEND_SENTRY_DSN": "",
         "FEATURE_FLAGS_OFFLINE": "true",
         "SECRET_KEY": state.secret_key,
+        "USE_DEFAULT_BANNED_SUBNETS": "false",
+        "USER_ADDITIONAL_BANNED_SUBNETS": ",".join(NOT_PUBLIC),
+        **_database_environment(state.database),
+    }
+
+
+def _database_environment(database: Database | None) -> dict[str, str]:
+    # The longer names go before the shorter ones, which the caller's shell may hold for something else.
+    if database is None:
+        return {"LABEL_STUDIO_DJANGO_DB": "sqlite", "DJANGO_SETTINGS_MODULE": "khabar.label_studio.settings"}
+    return {
+        "LABEL_STUDIO_DJANGO_DB": "default",
+        "LABEL_STUDIO_POSTGRE_NAME": database.name,
+        "LABEL_STUDIO_POSTGRE_USER": database.user,
+        "LABEL_STUDIO_POSTGRE_PASSWORD": database.password,
+        "LABEL_STUDIO_POSTGRE_HOST": database.host,
+        "LABEL_STUDIO_POSTGRE_PORT": str(database.port),
     }
 
 
 def start(
-    folder: Path, *, port: int = 0, tick: Callable[[float], None] = lambda _: None, timeout: float = 180
+    folder: Path,
+    *,
+    port: int = 0,
+    database: Database | None = None,
+    tick: Callable[[float], None] = lambda _: None,
+    timeout: float = 180,
 ) -> State:
     """Start Label Studio on loopback, or find it running, and wait until it answers.
 
     Args:
         folder: its data folder, made where it is missing.
         port: as `load_state`.
+        database: as `load_state`.
         tick: called while waiting, with the seconds waited.
         timeout: seconds to wait.
 
@@ -131,13 +273,24 @@ def start(
         The state, with the process id.
 
     Raises:
-        KhabarError: package-missing, server-lost (the process has ended or does not answer).
+        KhabarError: package-missing, server-lost (the process has ended or does not answer),
+            database-refused, database-changed.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    state = load_state(folder, port=port)
+    if database and stored_state(folder) is None:
+        reach(database)  # before the folder is given to it
+    state = load_state(folder, port=port, database=database)
     if state.pid and answers(state.url):
         return state
+    if state.database:
+        reach(state.database)
+    process = _launch(folder, state)
+    _wait(process, state.url, folder / "server.log", tick, timeout)
+    return save_state(folder, msgspec.structs.replace(state, pid=process.pid))
+
+
+def _launch(folder: Path, state: State) -> subprocess.Popen[bytes]:
     program = Path(sys.executable).with_name("label-studio")
     if not program.exists():
         raise KhabarError(_missing_program(program))
@@ -153,11 +306,9 @@ def start(
         str(folder),
     ]
     with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(state), start_new_session=True
         )
-    _wait(process, state.url, folder / "server.log", tick, timeout)
-    return save_state(folder, msgspec.structs.replace(state, pid=process.pid))
 
 
 def _missing_program(program: Path) -> Issue:

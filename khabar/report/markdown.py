@@ -28,24 +28,28 @@ def evaluation_markdown(
     """
     run = f", run {result.run}" if result.run else ""
     parts = [
-        f"# {_plain(result.name or 'predictions')}{run} on {_plain(result.split)}",
+        f"# {plain(result.name or 'predictions')}{run} on {plain(result.split)}",
         f"`{result.signature}`",
         f"{result.coverage.predicted} of {result.coverage.documents} documents predicted."
-        + (f" Counted as empty: {', '.join(map(_plain, result.coverage.missing))}." if result.coverage.missing else ""),
-        *(f"- {_plain(line)}" for line in warning_lines(result)),
+        + (f" Counted as empty: {', '.join(map(plain, result.coverage.missing))}." if result.coverage.missing else ""),
+        *(f"- {plain(line)}" for line in warning_lines(result)),
         "## Scores",
         _scores(result),
         *_tags(result),
         *(f"### {name} by type\n\n{_types(result, name)}" for name in result.per_type if result.per_type[name]),
-        *(f"## Slice: {_plain(name)}\n\n{_slices(values)}" for name, values in result.slices.items()),
+        *(f"## Slice: {plain(name)}\n\n{_slices(values)}" for name, values in result.slices.items()),
         *_errors(result),
         *_examples(findings, reference, examples),
     ]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
 
-def _plain(text: str) -> str:
-    """Escape what Markdown would take for its own."""
+def plain(text: str) -> str:
+    """Escape what Markdown would take for its own.
+
+    Args:
+        text: any text; its white space becomes single.
+    """
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(text.split()))
 
 
@@ -97,7 +101,7 @@ def _tags(result: Result) -> Iterator[str]:
 def _types(result: Result, name: str) -> str:
     rows = [
         (
-            _plain(group),
+            plain(group),
             figure(score.precision),
             figure(score.recall),
             figure(score.f1),
@@ -113,7 +117,7 @@ def _slices(values: Mapping[str, Slice]) -> str:
     metrics = list(dict.fromkeys(metric for part in values.values() for metric in part.scores))
     recall = any(part.recall_only for part in values.values())
     rows = [
-        (_plain(value), str(part.size), *(_slice_cell(part, metric) for metric in metrics))
+        (plain(value), str(part.size), *(_slice_cell(part, metric) for metric in metrics))
         for value, part in values.items()
     ]
     return markdown_table(("value", "size", *(f"{metric} {'recall' if recall else 'F1'}" for metric in metrics)), rows)
@@ -139,8 +143,7 @@ def _errors(result: Result) -> Iterator[str]:
         if wrong:
             yield f"### {layer}: most frequent confusions"
             rows = [
-                (_plain(gold or "(spurious)"), _plain(pred or "(missed)"), str(n))
-                for gold, pred, n in wrong[:CONFUSIONS]
+                (plain(gold or "(spurious)"), plain(pred or "(missed)"), str(n)) for gold, pred, n in wrong[:CONFUSIONS]
             ]
             yield markdown_table(("gold", "predicted", "number"), rows)
 
@@ -169,14 +172,14 @@ def _example(finding: Finding, reference: GoldSet) -> str:
     ]
     marked = finding.gold or finding.pred
     context = _context(document.text, marked.pieces) if marked and marked.pieces else ""
-    return f"{_plain(document.doc_id)}: {'; '.join(sides)}" + (f" — {context}" if context else "")
+    return f"{plain(document.doc_id)}: {'; '.join(sides)}" + (f" — {context}" if context else "")
 
 
 def _say(side: Marked | None, text: str) -> str:
     if side is None:
         return "nothing"
     words = " … ".join(text[start:end] for start, end in side.pieces) or "(no place in the text)"
-    return f"{_plain(side.label)}{f' of {_plain(side.event)}' if side.event else ''} “{_plain(words)}”"
+    return f"{plain(side.label)}{f' of {plain(side.event)}' if side.event else ''} “{plain(words)}”"
 
 
 def _context(text: str, pieces: Pieces) -> str:
@@ -184,4 +187,4 @@ def _context(text: str, pieces: Pieces) -> str:
     before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
     # A blank only where the text has one: an Arabic clitic touches its word.
     left, right = (" " if side[:1].isspace() else "" for side in (before[::-1], after))
-    return f"…{_plain(before)}{left}**{_plain(text[start:end])}**{right}{_plain(after)}…"
+    return f"…{plain(before)}{left}**{plain(text[start:end])}**{right}{plain(after)}…"

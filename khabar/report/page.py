@@ -52,12 +52,16 @@ def evaluation_page(result: Result, reference: GoldSet, findings: Sequence[Findi
         confusions=[_confusion(layer, cells) for layer, cells in result.confusion.items()],
         kinds=[kind for kind in KINDS if any(kind in counts for counts in result.errors.values())],
         errors=result.errors,
-        data=_embed(data),
+        data=embed(data),
     )
 
 
-def _embed(value: Any) -> str:
-    """Encode JSON so that nothing in it can end the script element that holds it."""
+def embed(value: Any) -> str:
+    """Encode JSON so that nothing in it can end the script element that holds it.
+
+    Args:
+        value: anything that JSON can hold.
+    """
     text = msgspec.json.encode(value).decode()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
@@ -100,7 +104,7 @@ def _score_row(name: str, score: Score, result: Result) -> dict[str, Any]:
         "section": BY_NAME[name].section,
         "cells": [_cell(score.precision, score.precision_interval), _cell(score.recall, score.recall_interval)],
         "f1": _cell(score.f1, score.interval),
-        "bar": _bar(score.f1, score.interval),
+        "bar": as_bar(score.f1, score.interval),
         "macro": _average(result.macro.get(name)),
         "mean": _average(result.document_mean.get(name)),
         "counts": [f"{score.matched}{f' + {score.partial}/2' if score.partial else ''}", score.predicted, score.gold],
@@ -117,8 +121,13 @@ def _average(average: Average | None) -> dict[str, str]:
     return {**_cell(average.value, average.interval), "over": f"over {average.over} of {average.of}"}
 
 
-def _bar(value: float | None, around: tuple[float, float] | None) -> dict[str, str] | None:
-    """Place a point and its whisker in percent of the bar's width."""
+def as_bar(value: float | None, around: tuple[float, float] | None) -> dict[str, str] | None:
+    """Place a point and its whisker in percent of the bar's width.
+
+    Args:
+        value: between 0 and 1; nothing is placed where it is undefined.
+        around: its interval.
+    """
     if value is None:
         return None
     low, high = around or (value, value)
@@ -145,7 +154,7 @@ def _type_table(name: str, scores: Mapping[str, Score]) -> dict[str, Any]:
                 "type": group,
                 "figures": [figure(score.precision), figure(score.recall)],
                 "f1": _cell(score.f1, score.interval),
-                "bar": _bar(score.f1, score.interval),
+                "bar": as_bar(score.f1, score.interval),
                 "counts": [score.predicted, score.gold],
             }
             for group, score in scores.items()

@@ -6,7 +6,7 @@ Lafferty, McCallum and Pereira (2001); CRFsuite's L-BFGS with L1 and L2 regulari
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,8 @@ from rich.progress import track
 from khabar import jsonl
 from khabar.cli import run
 from khabar.metrics import TOKEN_LAYERS
-from khabar.tagging import Example, Tagger, examples, predict, with_texts
+from khabar.tagging import Example, Tagger, annotator, examples, predict, with_texts
+from khabar.types import Annotation, Document
 
 ARABIC = re.compile(r"[\u0600-\u06ff]")
 MARKS = re.compile(r"[\u064b-\u0652\u0670\u0640]")
@@ -118,6 +119,12 @@ def train(layer: str, folder: Path) -> Tagger:
     tagger = pycrfsuite.Tagger()
     tagger.open(str(path))
     return lambda words: tagger.tag(sentence_features(words, lexicon, {}))
+
+
+def load() -> Callable[[Document], Annotation]:
+    """Give the model that `khabar serve-model` and pre-annotation ask for."""
+    with tempfile.TemporaryDirectory() as folder:  # CRFsuite reads a trained layer into memory as it opens it
+        return annotator({layer: train(layer, Path(folder)) for layer in TOKEN_LAYERS}, author="crf")
 
 
 def main(

@@ -1,7 +1,7 @@
 """The floor: what was marked in train is marked again, the longest match first."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,8 @@ import typer
 from khabar import jsonl
 from khabar.cli import run
 from khabar.metrics import TOKEN_LAYERS
-from khabar.tagging import Example, Tagger, examples, predict, with_texts
+from khabar.tagging import Example, Tagger, annotator, examples, predict, with_texts
+from khabar.types import Annotation, Document
 
 LONGEST = 8
 Phrase = tuple[str, ...]
@@ -60,13 +61,23 @@ def look_up(known: dict[Phrase, str]) -> Tagger:
     return tag
 
 
+def taught() -> dict[str, Tagger]:
+    """Learn every layer from train."""
+    return {layer: look_up(learn(examples(with_texts("train"), layer))) for layer in TOKEN_LAYERS}
+
+
+def load() -> Callable[[Document], Annotation]:
+    """Give the model that `khabar serve-model` and pre-annotation ask for."""
+    return annotator(taught(), author="dictionary")
+
+
 def main(
     output: Annotated[Path, typer.Option("--output", "-o", help="the folder for <split>.jsonl")],
     split: Annotated[list[str], typer.Option(help="what to predict; may be repeated")] = ["test"],  # noqa: B006
     sources: Annotated[Path | None, typer.Option(help="the wire articles, to predict wire")] = None,
 ) -> None:
     """Learn from train and predict."""
-    taggers = {layer: look_up(learn(examples(with_texts("train"), layer))) for layer in TOKEN_LAYERS}
+    taggers = taught()
     for name in split:
         jsonl.write_records(output / f"{name}.jsonl", predict(with_texts(name, sources), taggers, author="dictionary"))
         typer.echo(f"{output / name}.jsonl")

@@ -1,0 +1,215 @@
+"""Open a campaign: accounts, projects, tasks, pre-annotations. Run again, it adds what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from khabar import jsonl
+from khabar.campaign.assignment import Assignment, assign, of_annotator
+from khabar.campaign.config import ASSISTED, Campaign, Preannotation
+from khabar.campaign.studio import ADJUDICATE, Json, Seat, Studio, write_stamp
+from khabar.errors import Issue, KhabarError
+from khabar.label_studio import desk, server
+from khabar.label_studio.backend import attach
+from khabar.label_studio.convert import to_prediction
+from khabar.models import load_model, preannotate
+from khabar.types import Annotation, Document
+from khabar.validate import check_annotation, check_set
+
+PREDICTIONS = "predictions.jsonl"
+
+
+def open_campaign(
+    studio: Studio, *, rounds: Sequence[str] = (), backend: str = "", tick: Callable[[str], None] = lambda _: None
+) -> Iterator[str]:
+    """Make every project of the rounds hold its annotator's documents; a second call adds only what is missing.
+
+    Args:
+        studio: the running Label Studio.
+        rounds: the rounds to open beside those that are open; the first, where none is.
+        backend: the address of a model that predicts live (`khabar serve-model`), for the assisted projects.
+        tick: called with the title of each project that is about to be filled.
+
+    Yields:
+        A line on each project.
+
+    Raises:
+        KhabarError: text-missing, where articles are not here; assignment-impossible; project-changed and
+            campaign-foreign, where Label Studio holds something else; server errors. What was made stays.
+    """
+    campaign = studio.campaign
+    there = studio.stamped()
+    wanted = _rounds(campaign, [stamp.round for _, stamp in there.values()], rounds)
+    _require_texts(campaign, wanted)
+    held, worked = holdings(studio)
+    assignment = assign(campaign, _still_given(campaign, held, worked))
+    shown = _predictions(campaign, wanted)
+    instruction = guidelines_html(campaign)
+    for seat in studio.seats():
+        documents = _documents(campaign, assignment, seat)
+        if seat.round not in wanted or not (documents or seat.title in there):
+            continue
+        tick(seat.title)
+        yield _fill(studio, seat, documents, held, worked, shown, instruction)
+        if backend and seat.arm == ASSISTED:
+            number = studio.stamped()[seat.title][0].id
+            attach(studio.manager, int(number), backend, title=campaign.name)
+
+
+def _rounds(campaign: Campaign, there: Sequence[str], asked: Sequence[str]) -> set[str]:
+    known = [part.name for part in campaign.config.rounds]
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        raise KhabarError(
+            Issue(
+                code="campaign-invalid",
+                where=f"campaign {campaign.name!r}",
+                found=f"round {name!r}",
+                expected=", ".join(known),
+                fix="Name a round of campaign.toml.",
+            )
+            for name in unknown
+        )
+    return {*there, *asked} or {known[0]}
+
+
+def _require_texts(campaign: Campaign, wanted: set[str]) -> None:
+    bare = [
+        doc_id for doc_id, part in campaign.rounds.items() if part in wanted and not campaign.documents[doc_id].text
+    ]
+    if bare:
+        raise KhabarError(
+            Issue(
+                code="text-missing",
+                doc_id=doc_id,
+                where=f"document {doc_id}",
+                found="no text",
+                expected="the article's text",
+                fix="Name the folder of the articles with --sources.",
+            )
+            for doc_id in bare
+        )
+
+
+def holdings(studio: Studio) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
+    """Read from Label Studio who has which document, and who has begun which.
+
+    Args:
+        studio: the running Label Studio.
+
+    Returns:
+        Annotators by document, and the documents that each has worked on.
+    """
+    held: dict[str, list[str]] = {}
+    worked: dict[str, set[str]] = {}
+    for project, stamp in studio.stamped().values():
+        if stamp.who != ADJUDICATE:
+            for task in desk.list_tasks(studio.manager, int(project.id)):
+                doc_id = str(task["data"].get("doc_id"))
+                if stamp.who not in held.setdefault(doc_id, []):
+                    held[doc_id].append(stamp.who)
+                if task["annotations"] or task.get("drafts"):
+                    worked.setdefault(stamp.who, set()).add(doc_id)
+    return held, worked
+
+
+def _still_given(
+    campaign: Campaign, held: Mapping[str, Sequence[str]], worked: Mapping[str, set[str]]
+) -> dict[str, list[str]]:
+    # Whoever left the campaign keeps what is begun; what is not goes to somebody else.
+    return {
+        doc_id: [name for name in names if name in campaign.config.annotators or doc_id in worked.get(name, set())]
+        for doc_id, names in held.items()
+    }
+
+
+def _documents(campaign: Campaign, assignment: Assignment, seat: Seat) -> list[Document]:
+    return [
+        campaign.documents[doc_id]
+        for doc_id in of_annotator(campaign, assignment, seat.who)
+        if campaign.rounds[doc_id] == seat.round and campaign.arms[doc_id] == seat.arm
+    ]
+
+
+def _predictions(campaign: Campaign, wanted: set[str]) -> dict[str, Json]:
+    """Predict every document of the open rounds, of both arms: the blind ones are compared and never shown."""
+    settings = campaign.config.preannotation
+    if settings is None:
+        return {}
+    documents = {doc_id: campaign.documents[doc_id] for doc_id, part in campaign.rounds.items() if part in wanted}
+    kept = stored_predictions(campaign)
+    missing = {doc_id: document for doc_id, document in documents.items() if doc_id not in kept}
+    if missing:
+        kept |= {item.doc_id: item for item in _predict(campaign, settings, missing)}
+        jsonl.write_records(campaign.path(PREDICTIONS), kept.values())
+    return {
+        doc_id: to_prediction(kept[doc_id], document.text, model_version=kept[doc_id].author)
+        for doc_id, document in documents.items()
+        if campaign.arms[doc_id] == ASSISTED
+    }
+
+
+def stored_predictions(campaign: Campaign) -> dict[str, Annotation]:
+    """Read what the model said when the campaign was opened, by document; its author is the model and version.
+
+    Args:
+        campaign: the campaign.
+    """
+    path = campaign.path(PREDICTIONS)
+    return {item.doc_id: item for item in jsonl.read_list(path, Annotation)} if path.exists() else {}
+
+
+def _predict(campaign: Campaign, settings: Preannotation, documents: Mapping[str, Document]) -> list[Annotation]:
+    if settings.model:
+        model = load_model(campaign.path(settings.model))
+        # What breaks the ontology's constraints is left out of what people are shown, and is no error of theirs.
+        made, label = preannotate(model, list(documents.values()), report=lambda _: None), model.label
+    else:
+        path = campaign.path(settings.predictions)
+        made, label = [item for item in jsonl.read_list(path, Annotation) if item.doc_id in documents], path.stem
+    issues = [*check_set(made, documents)]
+    issues += [issue for item in made for issue in check_annotation(item, documents[item.doc_id], constraints=False)]
+    if issues:
+        raise KhabarError(issues)
+    return [msgspec.structs.replace(item, author=settings.name or label) for item in made]
+
+
+def guidelines_html(campaign: Campaign) -> str:
+    """Write the campaign's guidelines as HTML for the instruction panel.
+
+    Args:
+        campaign: the campaign.
+    """
+    from markdown_it import MarkdownIt
+
+    text = jsonl.read_text(campaign.path(campaign.config.guidelines))
+    return str(MarkdownIt("commonmark").enable("table").render(text))
+
+
+def _fill(
+    studio: Studio,
+    seat: Seat,
+    documents: Sequence[Document],
+    held: Mapping[str, Sequence[str]],
+    worked: Mapping[str, set[str]],
+    shown: Mapping[str, Json],
+    instruction: str,
+) -> str:
+    campaign = studio.campaign
+    server.ensure_account(studio.data, server.annotator_email(seat.who))
+    number = desk.open_project(
+        studio.manager,
+        seat.title,
+        documents,
+        instruction=instruction,
+        annotators=1,
+        description=write_stamp(seat.stamp()),
+        predictions=shown if seat.arm == ASSISTED else None,
+    )
+    new = sum(seat.who not in held.get(document.doc_id, ()) for document in documents)
+    done = sum(document.doc_id in worked.get(seat.who, set()) for document in documents)
+    languages = ", ".join(sorted({document.lang for document in documents}))
+    kind = campaign.known[seat.who].kind
+    return f"{seat.title} (project {number}, {kind}): {len(documents)} documents ({languages}), {new} new, {done} begun"
