@@ -56,7 +56,7 @@ def audit(campaign: Campaign, snapshot: Snapshot, latest: Latest, accounts: Mapp
     findings += _about_restoration(restored)
     for project in snapshot.projects.values():
         findings += _check_config(project)
-        findings += _check_tasks(campaign, project, latest)
+        findings += _check_tasks(campaign, project)
         if project.stamp.who != ADJUDICATE:
             findings += _check_work(campaign, project, snapshot.accounts)
     findings += _check_gone(snapshot, latest, restored)
@@ -122,11 +122,20 @@ def annotation_key(item: Json) -> str:
     return str(item.get("unique_id") or item.get("id"))
 
 
+def task_key(task: Json) -> str:
+    """Give what a task is known by in its project: its question, where it is one, or its document.
+
+    Args:
+        task: as exported.
+    """
+    return str(task["data"].get("knot") or task["data"].get("doc_id"))
+
+
 def _present(snapshot: Snapshot) -> dict[tuple[str, str, str], str]:
     found: dict[tuple[str, str, str], str] = {}
     for title, project in snapshot.projects.items():
         for task in project.tasks:
-            found["task", title, str(task["data"].get("doc_id"))] = str(task.get("updated_at"))
+            found["task", title, task_key(task)] = str(task.get("updated_at"))
             for item in task["annotations"]:
                 found["annotation", title, annotation_key(item)] = str(item.get("updated_at"))
     return found
@@ -205,9 +214,8 @@ def _check_config(project: Project) -> Iterator[Finding]:
         )
 
 
-def _check_tasks(campaign: Campaign, project: Project, latest: Latest) -> Iterator[Finding]:
-    key = "doc_id" if project.stamp.who != ADJUDICATE else "knot"
-    for name, count in Counter(str(task["data"].get(key)) for task in project.tasks).items():
+def _check_tasks(campaign: Campaign, project: Project) -> Iterator[Finding]:
+    for name, count in Counter(task_key(task) for task in project.tasks).items():
         if count > 1:
             where = f"project {project.title!r}, {name}"
             yield finding(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from khabar.campaign.archive import Version
-from khabar.campaign.audit import annotation_key
+from khabar.campaign.audit import annotation_key, task_key
 from khabar.campaign.files import archive_of, open_findings
 from khabar.campaign.studio import Json, Project, Studio
 from khabar.errors import Issue, KhabarError
@@ -60,8 +60,7 @@ def _unique(key: str) -> str | None:
 
 
 def _task(project: Project, version: Version) -> Json:
-    key = "knot" if any("knot" in task["data"] for task in project.tasks) else "doc_id"
-    found = [task for task in project.tasks if str(task["data"].get(key)) == version.doc_id]
+    found = [task for task in project.tasks if task_key(task) == version.doc_id]
     if not found:
         raise KhabarError(
             Issue(

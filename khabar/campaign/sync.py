@@ -9,7 +9,7 @@ import msgspec
 
 from khabar import jsonl
 from khabar.campaign.archive import Version, content
-from khabar.campaign.audit import Finding, annotation_key, audit, require_same_server
+from khabar.campaign.audit import Finding, annotation_key, audit, require_same_server, task_key
 from khabar.campaign.config import Campaign, labels_version
 from khabar.campaign.files import (
     ACCOUNTS,
@@ -92,7 +92,7 @@ def versions_of(snapshot: Snapshot, *, keep_text: bool) -> Iterator[tuple[Versio
 def _version(
     project: Project, task: Json, kind: str, value: Json, keep_text: bool, accounts: Mapping[str, str]
 ) -> tuple[Version, bytes]:
-    doc_id = str(task["data"].get("knot") or task["data"].get("doc_id"))
+    doc_id = task_key(task)
     # A question to an adjudicator quotes the text.
     dropped = VOLATILE if keep_text else (*VOLATILE, "question")
     name, data = content(desk.as_kept(value, keep_text=keep_text, dropped=dropped))
