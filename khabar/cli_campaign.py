@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -170,19 +171,23 @@ def adjudicate(
     as_json: AsJson = False,
 ) -> None:
     """Put what annotators differ on before the adjudicators, and take what they decided."""
-    from khabar.campaign.adjudication import take_decisions, undecided
+    from khabar.campaign.adjudication import set_stale_aside, take_decisions, undecided
     from khabar.campaign.studio import working_on
 
     campaign = _campaign(where, sources)
     issues: tuple[Issue, ...] = ()
+    say = typer.echo if not as_json else _keep_quiet
     with working_on(campaign):
+        if revise:
+            say(f"decisions set aside, about what is no longer a difference: {len(set_stale_aside(campaign))}")
         if decisions:
-            typer.echo(f"decisions taken: {take_decisions(campaign, _read_decisions(decisions), revise=revise)}")
+            say(f"decisions taken: {take_decisions(campaign, _read_decisions(decisions), revise=revise)}")
         elif not queue:
-            issues = _by_label_studio(_studio(where, data, sources))
+            issues = _by_label_studio(_studio(where, data, sources), say)
         left = undecided(campaign)
         if queue:
             _write_queue(campaign, queue)
+            say(f"written: {queue}")
     if as_json:
         show_json({"questions": len(left.queue), "differences": left.differences, "decided": left.decided})
     else:
@@ -203,19 +208,24 @@ def _write_queue(campaign: Campaign, path: Path) -> None:
     from khabar.campaign.adjudication import questions, undecided
 
     jsonl.write_records(path, questions(campaign, undecided(campaign).queue))
-    typer.echo(f"written: {path}")
 
 
-def _by_label_studio(studio: Studio) -> tuple[Issue, ...]:
+def _keep_quiet(line: str) -> None:
+    """Say nothing: what a program reads is JSON alone."""
+
+
+def _by_label_studio(studio: Studio, tell: Callable[[str], None]) -> tuple[Issue, ...]:
     from khabar.campaign.adjudication import collect, open_queue
     from khabar.campaign.sync import synchronise
 
     with working("synchronising") as say:
         synchronise(studio)
         found = collect(studio, studio.snapshot())
-        typer.echo(f"decisions taken: {found.new}")
+        tell(f"decisions taken: {found.new}")
         for line in open_queue(studio, tick=lambda title: say(f"filling {title}")):
-            typer.echo(line)
+            tell(line)
+        # The questions, and the marks of ground truth, belong to what is kept.
+        synchronise(studio)
     return found.issues
 
 

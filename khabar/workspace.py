@@ -46,8 +46,16 @@ class Workspace(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def annotators(self) -> tuple[str, ...]:
         """Name the two annotators in the order of annotators.json."""
+        return self._in_role("annotator")
+
+    @cached_property
+    def adjudicators(self) -> tuple[str, ...]:
+        """Name whoever decides where annotators differ."""
+        return self._in_role("adjudicator")
+
+    def _in_role(self, role: str) -> tuple[str, ...]:
         known = jsonl.read_json(self.folder / "annotators.json", Annotators).annotators
-        return tuple(item.name for item in known if item.role == "annotator")
+        return tuple(item.name for item in known if item.role == role)
 
     @cached_property
     def recipes(self) -> list[WireRecipe]:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from khabar import campaign
+from khabar.campaign import corpus
 from khabar.cli import run
 from khabar.workspace import Workspace
 
@@ -29,7 +29,7 @@ def main(
     total = sum(len(annotations) for mine in work.values() for annotations in mine.values())
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("saving annotations", total=total or None)
-        for line in campaign.create_projects(
+        for line in corpus.create_projects(
             data, workspace, work={} if empty else work, tick=lambda _: progress.advance(bar)
         ):
             typer.echo(line)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from khabar import campaign
+from khabar.campaign import corpus
 from khabar.cli import run
 from khabar.workspace import Workspace
 
@@ -28,9 +28,9 @@ def main(
         raise typer.BadParameter("give either --output FOLDER or --check")
     workspace = Workspace(annotations, sources)
     lines = (
-        campaign.check_exports(data, workspace)
+        corpus.check_exports(data, workspace)
         if output is None
-        else campaign.write_exports(data, workspace, output, replace=replace, partial=partial)
+        else corpus.write_exports(data, workspace, output, replace=replace, partial=partial)
     )
     for line in lines:
         typer.echo(line)

@@ -19,9 +19,9 @@ import studio
 from builders import document
 from label_studio_sdk import LabelStudio
 
-from khabar import campaign
 from khabar.adjudicate import adjudicate, differences
 from khabar.align import Losses, read_iob2
+from khabar.campaign import corpus
 from khabar.corpus import sentence_tokens
 from khabar.errors import Issue, KhabarError
 from khabar.label_studio import desk, server
@@ -689,15 +689,34 @@ def test_a_changed_text_is_refused(office: Office, title: str) -> None:
 
 
 def test_tasks_that_are_not_the_documents_are_refused(office: Office, title: str) -> None:
-    documents, _ = simple(3)
+    documents, work = simple(3)
     manager = office.client()
     project = desk.open_project(manager, title, documents[:2])
-    manager.projects.import_tasks(id=project, request=[to_task(item) for item in documents[1:]])
+    manager.projects.import_tasks(id=project, request=[to_task(item) for item in documents[2:]])
     with pytest.raises(KhabarError) as caught:
         desk.open_project(manager, title, documents[:2])
-    assert [issue.code for issue in caught.value.issues] == ["project-changed"] * 2
-    assert "2 tasks of doc-2" in caught.value.issues[0].found
-    assert "doc-3" in caught.value.issues[1].found
+    assert [issue.code for issue in caught.value.issues] == ["project-changed"]
+    assert "doc-3" in caught.value.issues[0].found
+
+
+def test_a_copy_of_a_task_is_removed_unless_somebody_worked_on_it(office: Office, title: str) -> None:
+    documents, work = simple(2)
+    manager = office.client()
+    project = desk.open_project(manager, title, documents)
+    desk.submit(office.client(A), project, work[:1], index(documents))
+    copies = [to_task(item) for item in documents]
+    manager.projects.import_tasks(id=project, request=copies)
+    desk.open_project(manager, title, documents)
+    assert office.tasks(project).keys() == {"doc-1", "doc-2"}
+    assert office.read(project, documents[:1], A) == (by(work[:1], A), [])
+
+    manager.projects.import_tasks(id=project, request=copies[:1])
+    spare = max(task["id"] for task in desk.list_tasks(manager, project) if task["data"]["doc_id"] == "doc-1")
+    office.client("annotator-b").annotations.create(id=spare, result=[])
+    with pytest.raises(KhabarError) as caught:
+        desk.open_project(manager, title, documents)
+    assert "2 tasks of doc-1" in caught.value.issues[0].found
+    assert len(desk.list_tasks(manager, project)) == 3
 
 
 def test_carriage_returns_are_refused_before_anything_is_sent(office: Office, title: str) -> None:
@@ -946,8 +965,8 @@ def created(
     office: Office, workspace: Workspace, stored: dict[str, dict[str, list[Annotation]]]
 ) -> tuple[str, list[str]]:
     with pytest.raises(KhabarError) as caught:
-        campaign.export_projects(office.data, workspace)
-    return caught.value.code, list(campaign.create_projects(office.data, workspace, work=stored))
+        list(corpus.check_exports(office.data, workspace))
+    return caught.value.code, list(corpus.create_projects(office.data, workspace, work=stored))
 
 
 def test_the_stored_corpus_goes_in_and_comes_out_equal(
@@ -956,27 +975,24 @@ def test_the_stored_corpus_goes_in_and_comes_out_equal(
     count = len(workspace.documents("composed"))
     assert workspace.annotators == (A, B)
     assert [len(stored["composed"][name]) for name in (A, B)] == [count, count]
-    assert created == (
-        "project-changed",
-        [
-            f"project 'khabar composed': {count} documents",
-            f"  annotator-a: {count} annotations saved, 0 were there",
-            f"  annotator-b: {count} annotations saved, 0 were there",
-        ],
-    )
+    code, lines = created
+    assert code == "project-changed"
+    assert [line.partition(" (")[0] for line in lines[:2]] == [f"composed/corpus/{name}" for name in (A, B)]
+    assert [line.partition("): ")[2] for line in lines[:2]] == [f"{count} documents (ar, en), {count} new, 0 begun"] * 2
+    assert lines[2:] == [f"  {name}: {count} annotations saved, 0 were there" for name in (A, B)]
     equal = [f"composed, {name}: {count} documents, equal to the repository" for name in (A, B)]
-    assert list(campaign.check_exports(office.data, workspace)) == equal
+    assert list(corpus.check_exports(office.data, workspace)) == equal
 
-    again = list(campaign.create_projects(office.data, workspace, work=stored))
-    assert again[1:] == [f"  {name}: 0 annotations saved, {count} were there" for name in (A, B)]
-    assert list(campaign.check_exports(office.data, workspace)) == equal
+    again = list(corpus.create_projects(office.data, workspace, work=stored))
+    assert again[2:] == [f"  {name}: 0 annotations saved, {count} were there" for name in (A, B)]
+    assert list(corpus.check_exports(office.data, workspace)) == equal
 
 
 @pytest.mark.usefixtures("created")
 def test_written_exports_hold_the_same_work(office: Office, workspace: Workspace, tmp_path: Path) -> None:
     copy = tmp_path / "annotations"
     shutil.copytree(workspace.folder, copy, ignore=shutil.ignore_patterns("exports"))
-    lines = list(campaign.write_exports(office.data, workspace, copy / "exports"))
+    lines = list(corpus.write_exports(office.data, workspace, copy / "exports"))
     assert {Path(line.partition(":")[0]).name for line in lines} == {"accounts.json", f"{A}.json", f"{B}.json"}
     rewritten = Workspace(copy)
     for name in (A, B):
@@ -984,10 +1000,10 @@ def test_written_exports_hold_the_same_work(office: Office, workspace: Workspace
     first = copy / "exports" / "composed" / f"{A}.json"
     assert B not in first.read_text(encoding="utf-8")
 
-    assert list(campaign.write_exports(office.data, workspace, copy / "exports")) == lines
+    assert list(corpus.write_exports(office.data, workspace, copy / "exports")) == lines
     first.write_text("[]", encoding="utf-8")
     with pytest.raises(KhabarError) as caught:
-        list(campaign.write_exports(office.data, workspace, copy / "exports"))
+        list(corpus.write_exports(office.data, workspace, copy / "exports"))
     assert [(issue.code, issue.where) for issue in caught.value.issues] == [("export-kept", str(first))]
     assert first.read_text(encoding="utf-8") == "[]"
 
@@ -1004,7 +1020,7 @@ def test_a_difference_from_the_repository_is_named(office: Office, workspace: Wo
     path.write_text(json.dumps(tasks), encoding="utf-8")
     lines: list[str] = []
     with pytest.raises(KhabarError) as caught:
-        lines.extend(campaign.check_exports(office.data, Workspace(copy)))
+        lines.extend(corpus.check_exports(office.data, Workspace(copy)))
     assert caught.value.code == "project-changed"
     assert caught.value.issues[0].found == f"other work on {task['data']['doc_id']}"
     assert caught.value.issues[0].where.endswith(B)

@@ -4,7 +4,7 @@ With KHABAR_SCREENSHOTS=DIR the same run writes the pictures of the manual into 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +13,8 @@ import msgspec
 import pytest
 import studio
 from browser import launch
+from markdown_it import MarkdownIt
 
-from khabar.campaign import guidelines_html
 from khabar.label_studio import desk, server
 from khabar.label_studio.config import GENERAL, QUESTION, REASON, attribute_keys, labeling_config
 from khabar.label_studio.convert import to_task
@@ -54,21 +54,14 @@ DOCUMENTS = documents()
 
 
 class Office:
-    """A running server with one project of both languages."""
+    """A running server, and projects on it."""
 
     def __init__(self, data: Path) -> None:
         self.data, self.state = data, server.load_state(data)
-        self.manager = self._client(server.MANAGER)
-        instruction = guidelines_html(ROOT / "annotations" / "guidelines.md")
-        self.project = desk.open_project(self.manager, "page", list(DOCUMENTS.values()), instruction=instruction)
+        self.manager = desk.connect(self.state.url, server.ensure_account(data, server.MANAGER).token)
 
-    def _client(self, email: str) -> Any:
-        return desk.connect(self.state.url, server.ensure_account(self.data, email).token)
-
-    def address(self, project: int, lang: str) -> str:
-        tasks = desk.list_tasks(self.manager, project)
-        task = next(task["id"] for task in tasks if task["data"]["lang"] == lang)
-        return f"{self.state.url}/projects/{project}/data?task={task}&labeling=1"
+    def project(self, title: str, instruction: str = "") -> int:
+        return desk.open_project(self.manager, title, list(DOCUMENTS.values()), instruction=instruction)
 
     def adjudication(self) -> int:
         config = labeling_config(adjudication=True)
@@ -77,6 +70,11 @@ class Office:
         task["data"][QUESTION] = QUESTION_TEXT
         self.manager.projects.import_tasks(id=project, request=[task])
         return project
+
+    def address(self, project: int, lang: str) -> str:
+        tasks = desk.list_tasks(self.manager, project)
+        task = next(task["id"] for task in tasks if task["data"]["lang"] == lang)
+        return f"{self.state.url}/projects/{project}/data?task={task}"
 
     def results(self, project: int) -> list[list[dict[str, Any]]]:
         return [work["result"] for task in desk.export(self.manager, project).tasks for work in task["annotations"]]
@@ -99,11 +97,22 @@ class Page:
         self.tab.click("button[type=submit]")
         self.tab.wait_for_url(lambda url: "login" not in url)
 
-    def open(self, address: str, document: Document) -> None:
-        self.document = document
-        self.tab.goto(address)
-        self.tab.wait_for_selector(".lsf-richtext__line")
+    def open(self, office: Office, project: int, lang: str) -> None:
+        self.tab.goto(office.address(project, lang))
+        self.await_text(lang)
+
+    def label_all(self, office: Office, project: int) -> None:
+        self.tab.goto(f"{office.state.url}/projects/{project}/data")
+        self.tab.get_by_role("button", name="Label All Tasks").first.click()
+
+    def await_text(self, lang: str) -> None:
+        self.document = DOCUMENTS[lang]
+        self.tab.locator(".lsf-richtext__line").get_by_text(self.document.text.partition("\n")[0]).wait_for()
         self.tab.wait_for_timeout(500)  # the page binds its keys after it has drawn the text
+
+    def submit(self, way: Callable[[], None]) -> None:
+        with self.tab.expect_response(lambda answer: "/annotations" in answer.url and answer.request.method == "POST"):
+            way()
 
     def boxes(self, quote: str, nth: int = 1) -> list[list[float]]:
         text = self.document.text
@@ -146,6 +155,7 @@ class Page:
         return list(self.tab.locator(".khabar-attributes input:checked").evaluate_all(names))
 
     def relate(self, source: str, target: str, role: str) -> None:
+        self.press("escape")
         self.click(source)
         self.press("alt+r")
         self.click(target)
@@ -155,17 +165,27 @@ class Page:
         relation.get_by_label("Show Relation Labels").click()
         relation.get_by_test_id("select-trigger-").click()
         self.tab.get_by_test_id(f"select-option-{role}").click()
-        self.tab.keyboard.press("Escape")
+        self.keys.press("Escape")
+        self.tab.get_by_test_id("select-popup").wait_for(state="detached")
+        self.tab.mouse.move(400, 740)
 
     def bar(self) -> dict[str, float]:
         box = self.tab.locator(".khabar-bar").bounding_box()
         assert box is not None
         return dict(box)
 
-    def picture(self, name: str) -> None:
+    def picture(self, name: str, part: str = "body") -> None:
         folder = os.environ.get("KHABAR_SCREENSHOTS", "")
         if folder:
-            self.tab.screenshot(path=Path(folder) / f"{name}.png")
+            from PIL import Image
+
+            file = Path(folder) / f"{name}.png"
+            box = self.tab.locator(part).bounding_box()
+            assert box is not None
+            self.tab.wait_for_timeout(400)
+            clip = {**box, "height": min(box["height"], LAPTOP["height"] - box["y"])}
+            self.tab.screenshot(path=file, clip=clip)
+            Image.open(file).convert("RGB").save(file, optimize=True)
 
 
 @pytest.fixture(scope="module")
@@ -193,25 +213,8 @@ def _asks_for_nothing_off_the_machine(page: Page) -> Iterator[None]:
     assert page.problems == []
 
 
-def test_the_guidelines_open_before_the_first_task_and_with_one_click(page: Page, office: Office) -> None:
-    page.tab.goto(f"{office.state.url}/projects/{office.project}/data")
-    page.tab.get_by_role("button", name="Label All Tasks").first.click()
-    heading = page.tab.get_by_role("heading", name="Annotation guidelines")
-    heading.wait_for()
-    page.keys.press("Escape")
-    heading.wait_for(state="detached")
-    page.tab.get_by_role("button", name="Instructions").click()
-    heading.wait_for()
-    page.tab.wait_for_timeout(400)
-    page.picture("guidelines")
-    arabic = page.tab.get_by_role("cell", name="قصف [الجيش السوري] التلة.").first
-    assert arabic.evaluate("node => getComputedStyle(node).unicodeBidi") == "plaintext"
-    page.keys.press("Escape")
-    heading.wait_for(state="detached")
-
-
 def test_every_key_chooses_its_own_label(page: Page, office: Office) -> None:
-    page.open(office.address(office.project, "en"), DOCUMENTS["en"])
+    page.open(office, office.project("keys"), "en")
     for label in (*LABELS.entities, *LABELS.events):
         page.press(label.hotkey)
         assert page.chosen() == [label.name], label.hotkey
@@ -220,7 +223,7 @@ def test_every_key_chooses_its_own_label(page: Page, office: Office) -> None:
 
 
 def test_two_labels_on_one_span_are_warned_of_and_mended_by_a_key(page: Page, office: Office) -> None:
-    page.open(office.address(office.project, "en"), DOCUMENTS["en"])
+    page.open(office, office.project("two labels"), "en")
     warning = "node => getComputedStyle(node, '::after').content"
     page.press("5")
     page.press("d")
@@ -234,15 +237,20 @@ def test_two_labels_on_one_span_are_warned_of_and_mended_by_a_key(page: Page, of
 
 
 def test_the_bar_stays_in_sight_and_leaves_the_text_room(page: Page, office: Office) -> None:
-    page.open(office.address(office.project, "en"), DOCUMENTS["en"])
+    page.open(office, office.project("bar"), "en")
     titles = page.tab.locator(".khabar-bar .lsf-labels h4").all_inner_texts()
     assert titles == ["actors", "fillers", *(family.name for family in LABELS.families)]
     before = page.bar()
     assert before["height"] < 0.3 * LAPTOP["height"]
-    page.tab.mouse.move(400, 600)
+    page.tab.mouse.move(before["x"] + 200, 600)
     page.tab.mouse.wheel(0, 3000)
     page.tab.wait_for_timeout(300)
-    assert page.boxes("Halzar")[0][1] < before["y"], "the text has not been scrolled"
+    first = page.tab.locator(".lsf-richtext__line").first.bounding_box()
+    assert first is not None
+    assert first["y"] < before["y"], "the text has been scrolled"
+    after = page.bar()
+    assert after["height"] == before["height"]
+    assert 0 < after["y"] <= before["y"], "the bar has not"
 
 
 WORK = {
@@ -283,12 +291,13 @@ WORK = {
 }
 
 
-def exported(office: Office, lang: str) -> Annotation:
+def exported(office: Office, project: int, lang: str) -> Annotation:
     """Read what Label Studio exports of one document, with the ids of WORK for those that Label Studio has drawn."""
     email, document = server.annotator_email(ANNOTATOR), DOCUMENTS[lang]
-    whole = desk.export(office.manager, office.project)
-    tasks = [task for task in whole.tasks if task["data"]["doc_id"] == document.doc_id]
-    mine = desk.of_annotator(desk.Export(tasks=tasks, accounts=whole.accounts), email, keep_text=True)
+    whole = desk.export(office.manager, project)
+    mine = [
+        task for task in desk.of_annotator(whole, email, keep_text=True) if task["data"]["doc_id"] == document.doc_id
+    ]
     (found,), issues = desk.read_export(
         mine, whole.accounts, {document.doc_id: document}, email=email, author=ANNOTATOR
     )
@@ -303,8 +312,21 @@ def exported(office: Office, lang: str) -> Annotation:
     )
 
 
-def test_what_is_marked_in_english_is_what_is_exported(page: Page, office: Office) -> None:
-    page.open(office.address(office.project, "en"), DOCUMENTS["en"])
+def open_guidelines(page: Page) -> None:
+    heading = page.tab.get_by_role("heading", name="Annotation guidelines")
+    heading.wait_for()  # shown at the beginning of a sitting
+    page.keys.press("Escape")
+    heading.wait_for(state="detached")
+    page.tab.get_by_role("button", name="Instructions").click()
+    heading.wait_for()
+    page.picture("guidelines", ".lsf-modal-ls__content")
+    arabic = page.tab.get_by_role("cell", name="قصف [الجيش السوري] التلة.").first
+    assert arabic.evaluate("node => getComputedStyle(node).unicodeBidi") == "plaintext"
+    page.keys.press("Escape")
+    heading.wait_for(state="detached")
+
+
+def annotate_english(page: Page) -> None:
     page.tab.get_by_title("GOVERNMENT", exact=True).click()
     page.drag("Interior Ministry")
     page.press("d")
@@ -319,32 +341,40 @@ def test_what_is_marked_in_english_is_what_is_exported(page: Page, office: Offic
     page.picture("page-en")
     page.relate("killed", "Interior Ministry", "Source")
     page.picture("relation")
-    page.press("control+enter")
-    page.tab.get_by_role("button", name="Update").wait_for()
-    assert exported(office, "en") == WORK["en"]
 
 
-def test_what_is_marked_in_arabic_is_what_is_exported(page: Page, office: Office) -> None:
-    page.open(office.address(office.project, "ar"), DOCUMENTS["ar"])
+def annotate_arabic(page: Page) -> None:
     page.tab.get_by_title("CIVILIANS", exact=True).click()
     page.drag("مدنيين")
     page.press("d")
     page.drag("مقتل")
     page.click("مدنيين")
-    page.tab.get_by_label("nominal").check()
+    page.tab.locator(".khabar-attributes input[name=nominal]").check()
     page.press("escape")
     page.click("مقتل")
     page.press("shift+3")
     assert page.ticked() == ["denied"]
     page.picture("page-ar")
     page.relate("مقتل", "مدنيين", "Victim")
-    page.tab.get_by_test_id("bottombar-submit-button").click()
-    page.tab.get_by_role("button", name="Update").wait_for()
-    assert exported(office, "ar") == WORK["ar"]
+
+
+def test_what_is_marked_in_both_languages_is_what_is_exported(page: Page, office: Office) -> None:
+    guidelines = (ROOT / "annotations" / "guidelines.md").read_text(encoding="utf-8")
+    project = office.project("both languages", MarkdownIt("commonmark").enable("table").render(guidelines))
+    page.label_all(office, project)
+    open_guidelines(page)
+    page.await_text("en")
+    annotate_english(page)
+    page.submit(lambda: page.press("control+enter"))
+    page.await_text("ar")
+    assert page.tab.get_by_role("heading", name="Annotation guidelines").count() == 0, "not before each task"
+    annotate_arabic(page)
+    page.submit(lambda: page.tab.get_by_test_id("bottombar-submit-button").click())
+    assert {lang: exported(office, project, lang) for lang in WORK} == WORK
 
 
 def test_arabic_runs_right_to_left_with_labels_in_it(page: Page, office: Office) -> None:
-    page.open(office.address(office.project, "ar"), DOCUMENTS["ar"])
+    page.open(office, office.project("right to left"), "ar")
     page.press("d")
     page.drag("مقتل")
     page.press("6")
@@ -363,7 +393,7 @@ def test_arabic_runs_right_to_left_with_labels_in_it(page: Page, office: Office)
 
 
 def test_every_attribute_has_its_key(page: Page, office: Office) -> None:
-    page.open(office.address(office.project, "en"), DOCUMENTS["en"])
+    page.open(office, office.project("attributes"), "en")
     page.press("4")
     page.drag("Interior Ministry")
     page.press("d")
@@ -382,7 +412,8 @@ def test_every_attribute_has_its_key(page: Page, office: Office) -> None:
 
 def test_a_decision_needs_its_reason(page: Page, office: Office) -> None:
     project = office.adjudication()
-    page.open(office.address(project, "en"), DOCUMENTS["en"])
+    page.label_all(office, project)
+    page.await_text("en")
     question = page.tab.locator(".khabar-decision h4")
     assert question.inner_text() == QUESTION_TEXT
     page.press("d")
@@ -397,8 +428,7 @@ def test_a_decision_needs_its_reason(page: Page, office: Office) -> None:
     page.press("enter")
     page.press("0")
     page.picture("adjudication")
-    page.tab.get_by_test_id("bottombar-submit-button").click()
-    page.tab.get_by_role("button", name="Update").wait_for()
+    page.submit(lambda: page.tab.get_by_test_id("bottombar-submit-button").click())
     (result,) = office.results(project)
     whole = {item["from_name"]: item["value"] for item in result if item["from_name"] in (REASON, GENERAL)}
     assert whole == {REASON: {"text": ["The ministry's word is the only ground."]}, GENERAL: {"choices": [GENERAL]}}

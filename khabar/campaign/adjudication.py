@@ -10,8 +10,8 @@ from khabar import jsonl
 from khabar.adjudicate import Decision, Difference, Item, adjudicate, differences
 from khabar.align import sentences
 from khabar.campaign.config import BLIND, Campaign, lot
-from khabar.campaign.files import DECISIONS, by_document, read_decisions, read_work
-from khabar.campaign.opening import guidelines_html
+from khabar.campaign.files import DECISIONS, REPLACED, by_document, read_decisions, read_work
+from khabar.campaign.opening import guidelines_html, require_texts
 from khabar.campaign.queue import Knot, everything_in, knots_of, make_queue, version_in
 from khabar.campaign.studio import ADJUDICATE, Json, Project, Seat, Snapshot, Studio, write_stamp
 from khabar.errors import Issue, KhabarError
@@ -51,8 +51,8 @@ def finished_versions(campaign: Campaign) -> Versions:
     """
     work, _ = read_work(campaign)
     found: Versions = {}
-    for name in campaign.config.annotators:
-        for annotation in work[name]:
+    for each in work.values():
+        for annotation in each:
             found.setdefault(annotation.doc_id, []).append(annotation)
     return {doc_id: each for doc_id, each in found.items() if len(each) >= campaign.config.per_document}
 
@@ -78,7 +78,12 @@ def questions(campaign: Campaign, queue: Iterable[Knot]) -> Iterator[Question]:
     Args:
         campaign: the campaign.
         queue: the knots.
+
+    Raises:
+        KhabarError: text-missing, where articles are not here.
     """
+    queue = list(queue)
+    require_texts(campaign, [knot.doc_id for knot in queue])
     for knot in queue:
         document = campaign.documents[knot.doc_id]
         spans = {Span(item.start, item.end) for item in knot.items}
@@ -101,13 +106,16 @@ def _context(text: str, spans: Iterable[Span]) -> str:
 # ---------------------------------------------------------------- by file
 
 
-def take_decisions(campaign: Campaign, given: Sequence[Decision], *, revise: bool = False) -> int:
+def take_decisions(
+    campaign: Campaign, given: Sequence[Decision], *, revise: bool = False, versions: Versions | None = None
+) -> int:
     """Take decisions; all of them, or none where one is wrong.
 
     Args:
         campaign: the campaign.
         given: decisions; one that is there already, word for word, is passed over.
-        revise: whether a decision may replace an earlier one about the same item.
+        revise: whether a decision may replace an earlier one about the same item, which is kept apart.
+        versions: as `finished_versions` gives them, where they were read already.
 
     Returns:
         How many were new.
@@ -118,15 +126,66 @@ def take_decisions(campaign: Campaign, given: Sequence[Decision], *, revise: boo
     """
     kept = read_decisions(campaign)
     new = [decision for decision in given if decision not in kept]
-    if revise:
-        again = {(decision.doc_id, decision.item) for decision in new}
-        kept = [decision for decision in kept if (decision.doc_id, decision.item) not in again]
-    issues = [*_check_adjudicators(campaign, new), *_check_decisions(campaign, kept, new)]
+    if not new:
+        return 0
+    again = {(decision.doc_id, decision.item) for decision in new} if revise else set()
+    replaced = [decision for decision in kept if (decision.doc_id, decision.item) in again]
+    kept = [decision for decision in kept if decision not in replaced]
+    there = finished_versions(campaign) if versions is None else versions
+    issues = [*_check_adjudicators(campaign, new), *_check_decisions(there, kept, new)]
     if issues:
         raise KhabarError(issues)
-    if new:
-        jsonl.write_records(campaign.path(DECISIONS), [*kept, *new])
+    _write_decisions(campaign, [*kept, *new], replaced)
     return len(new)
+
+
+def _write_decisions(campaign: Campaign, decisions: Sequence[Decision], replaced: Sequence[Decision]) -> None:
+    if replaced:
+        path = campaign.path(REPLACED)
+        before = jsonl.read_list(path, Decision) if path.exists() else []
+        jsonl.write_records(path, [*before, *(decision for decision in replaced if decision not in before)])
+    jsonl.write_records(campaign.path(DECISIONS), decisions)
+
+
+def set_stale_aside(campaign: Campaign) -> list[Decision]:
+    """Move decisions about what is no longer a difference out of the way, into a file of their own.
+
+    Args:
+        campaign: the campaign.
+
+    Returns:
+        What was moved.
+    """
+    kept = read_decisions(campaign)
+    stale = stale_decisions(finished_versions(campaign), kept)
+    if stale:
+        _write_decisions(campaign, [decision for decision in kept if decision not in stale], stale)
+    return stale
+
+
+def stale_decisions(versions: Versions, decisions: Iterable[Decision]) -> list[Decision]:
+    """List the decisions about what is no longer a difference, since an annotator changed the work after them.
+
+    Args:
+        versions: of each finished document.
+        decisions: of any documents.
+    """
+    return [
+        decision
+        for doc_id, given in by_document(decisions).items()
+        if doc_id in versions and _is_stale(versions[doc_id], given)
+        for decision in given
+        if _is_stale(versions[doc_id], [d for d in given if d.added or d is decision])
+        and (not decision.added or _is_stale(versions[doc_id], [decision]))
+    ]
+
+
+def _is_stale(versions: Sequence[Annotation], decisions: Sequence[Decision]) -> bool:
+    try:
+        adjudicate(versions, decisions)
+    except KhabarError as error:
+        return any(issue.code == "decision-stale" for issue in error.issues)
+    return False
 
 
 def _check_adjudicators(campaign: Campaign, decisions: Iterable[Decision]) -> Iterator[Issue]:
@@ -142,9 +201,9 @@ def _check_adjudicators(campaign: Campaign, decisions: Iterable[Decision]) -> It
             )
 
 
-def _check_decisions(campaign: Campaign, kept: Sequence[Decision], new: Sequence[Decision]) -> Iterator[Issue]:
-    versions = finished_versions(campaign)
-    before = by_document(kept)
+def _check_decisions(versions: Versions, kept: Sequence[Decision], new: Sequence[Decision]) -> Iterator[Issue]:
+    stale = stale_decisions(versions, kept)
+    before = by_document(decision for decision in kept if decision not in stale)
     for doc_id, given in by_document(new).items():
         if doc_id not in versions:
             yield _stale(doc_id, given[0].item, "a document that is not finished by its annotators")
@@ -188,7 +247,8 @@ def open_queue(studio: Studio, *, tick: Callable[[str], None] = lambda _: None) 
         A line on each project.
 
     Raises:
-        KhabarError: campaign-invalid, where nobody adjudicates; server errors.
+        KhabarError: campaign-invalid, where nobody adjudicates; text-missing, where articles are not here; server
+            errors.
     """
     campaign = studio.campaign
     if not campaign.config.adjudicators:
@@ -197,6 +257,7 @@ def open_queue(studio: Studio, *, tick: Callable[[str], None] = lambda _: None) 
         server.ensure_account(studio.data, server.annotator_email(name))
     versions = finished_versions(campaign)
     queue = undecided(campaign).queue
+    require_texts(campaign, [knot.doc_id for knot in queue])
     for part in campaign.config.rounds:
         knots = [knot for knot in queue if campaign.rounds[knot.doc_id] == part.name]
         seat = Seat(round=part.name, who=ADJUDICATE, arm=BLIND, campaign=campaign.name)
@@ -276,18 +337,50 @@ def collect(studio: Studio, snapshot: Snapshot) -> Collected:
     knots = {knot.id: knot for doc_id, each in versions.items() for knot in knots_of(doc_id, each)}
     known = {msgspec.json.encode(decision) for decision in read_decisions(campaign)}
     new, issues, taken = 0, list[Issue](), list[Json]()
-    for project in snapshot.projects.values():
-        for task in project.tasks if project.stamp.who == ADJUDICATE else ():
-            for item in task["annotations"]:
-                try:
-                    made = _decisions(campaign, project, task, item, snapshot.accounts, knots, versions)
-                    fresh = [decision for decision in made if msgspec.json.encode(decision) not in known]
-                    new += take_decisions(campaign, fresh, revise=True)
-                    taken.append(item)
-                except KhabarError as error:
-                    issues += error.issues
+    told: set[tuple[str, Item]] = set()
+    for project, task in _answered_tasks(snapshot):
+        try:
+            item = _only_answer(project, task)
+            made = _decisions(campaign, project, task, item, snapshot.accounts, knots, versions)
+            # What two questions show alike is decided by the first of them that was asked.
+            made = [decision for decision in made if (decision.doc_id, decision.item) not in told]
+            fresh = [decision for decision in made if msgspec.json.encode(decision) not in known]
+            new += take_decisions(campaign, fresh, revise=True, versions=versions)
+        except KhabarError as error:
+            issues += error.issues
+            continue
+        told |= {(decision.doc_id, decision.item) for decision in made}
+        taken.append(item)
     _mark_ground_truth(studio, taken, snapshot.accounts)
     return Collected(new=new, issues=tuple(issues))
+
+
+def _answered_tasks(snapshot: Snapshot) -> Iterator[tuple[Project, Json]]:
+    for project in snapshot.projects.values():
+        for task in project.tasks if project.stamp.who == ADJUDICATE else ():
+            if _answers(task):
+                yield project, task
+
+
+def _answers(task: Json) -> list[Json]:
+    return [item for item in task["annotations"] if not item.get("was_cancelled")]
+
+
+def _only_answer(project: Project, task: Json) -> Json:
+    found = _answers(task)
+    if len(found) > 1:
+        doc_id = str(task["data"].get("doc_id"))
+        raise KhabarError(
+            Issue(
+                code="annotation-duplicate",
+                doc_id=doc_id,
+                where=f"project {project.title!r}, task {task['id']}, document {doc_id}",
+                found=f"{len(found)} answers",
+                expected="one",
+                fix="Delete all but the one that counts; none was taken.",
+            )
+        )
+    return found[0]
 
 
 def _mark_ground_truth(studio: Studio, items: Sequence[Json], accounts: Mapping[str, str]) -> None:
@@ -330,7 +423,8 @@ def _gone(where: str, doc_id: str) -> Issue:
         where=where,
         found="an answer about differences that no longer exist",
         expected="differences of the last synchronisation",
-        fix="An annotator changed the work since. Delete the task and run adjudicate again; the answer stays archived.",
+        fix="An annotator changed the work since. Delete the task, run adjudicate again and accept that the answer is "
+        "gone; it stays archived.",
     )
 
 

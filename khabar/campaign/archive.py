@@ -1,8 +1,8 @@
 """Every version of every annotation that was ever seen: content-addressed, append-only, in files.
 
 `objects/<sha256>.json` holds what Label Studio said, and `log.jsonl` one line for each version met.
-An object is written before its line. Each line holds the hash of the line before it, so that a line
-taken out or changed afterwards is found.
+An object is written before its line. Each line holds a hash of itself and of the line before it, so that a
+line that was changed, or taken out from between others, is found.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A line of the log."""
 
     seen_at: str
-    previous: str
     version: Version
+    chain: str
 
 
 class Archive(msgspec.Struct, frozen=True):
@@ -139,10 +139,15 @@ def _read_log(path: Path) -> Iterator[Line]:
     # A last line without its end was being written when the program was killed; its object is there.
     for number, raw in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
         line = jsonl.decode(raw, Line, where=f"{path}:{number}")
-        if line.previous != previous:
-            raise KhabarError(_broken(f"{path}:{number}", "a line that does not follow the one before it"))
-        previous = sha256(raw).hexdigest()
+        if line != _line(previous, line.seen_at, line.version):
+            raise KhabarError(_broken(f"{path}:{number}", "a line that was changed, or does not follow the one before"))
+        previous = line.chain
         yield line
+
+
+def _line(previous: str, seen_at: str, version: Version) -> Line:
+    chain = sha256(previous.encode() + msgspec.json.encode((seen_at, version))).hexdigest()
+    return Line(seen_at=seen_at, version=version, chain=chain)
 
 
 def _drop_torn_line(path: Path) -> None:
@@ -157,13 +162,14 @@ def _append(path: Path, versions: Sequence[Version], seen_at: str) -> None:
     if not versions:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    last = path.read_bytes().splitlines()[-1] if path.exists() and path.stat().st_size else None
-    previous = sha256(last).hexdigest() if last is not None else START
+    previous = START
+    for line in _read_log(path):
+        previous = line.chain
     with path.open("ab") as file:
         for version in versions:
-            raw = msgspec.json.encode(Line(seen_at=seen_at, previous=previous, version=version))
-            previous = sha256(raw).hexdigest()
-            file.write(raw + b"\n")
+            line = _line(previous, seen_at, version)
+            previous = line.chain
+            file.write(msgspec.json.encode(line) + b"\n")
         file.flush()
         os.fsync(file.fileno())
 

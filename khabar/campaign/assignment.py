@@ -18,7 +18,8 @@ def assign(campaign: Campaign, given: Mapping[str, Sequence[str]]) -> Assignment
 
     What is given already stays. The rest goes to whoever reads the language and has least to do; among
     equals to whoever shares fewest documents with those chosen, so that many pairs can be compared;
-    then by lot.
+    then by lot. Where that leaves a document with nobody, it is tried again with those first that fewest
+    can read.
 
     Args:
         campaign: the campaign.
@@ -30,11 +31,23 @@ def assign(campaign: Campaign, given: Mapping[str, Sequence[str]]) -> Assignment
     Raises:
         KhabarError: assignment-impossible, naming each document for which nobody is left.
     """
+    chosen, issues = _share_out(campaign, given, list(campaign.rounds))
+    if issues:
+        scarce = sorted(campaign.rounds, key=lambda doc_id: len(readers(campaign, campaign.documents[doc_id].lang)))
+        chosen, issues = _share_out(campaign, given, scarce)
+    if issues:
+        raise KhabarError(issues)
+    return chosen
+
+
+def _share_out(
+    campaign: Campaign, given: Mapping[str, Sequence[str]], order: Sequence[str]
+) -> tuple[Assignment, list[Issue]]:
     chosen: Assignment = {doc_id: tuple(given.get(doc_id, ())) for doc_id in campaign.rounds}
     load = Counter(name for names in chosen.values() for name in names)
     shared: Counter[Pair] = Counter(pair for names in chosen.values() for pair in combinations(sorted(names), 2))
     issues: list[Issue] = []
-    for doc_id in campaign.rounds:
+    for doc_id in order:
         for _ in range(campaign.config.per_document - len(chosen[doc_id])):
             able = _able(campaign, doc_id, chosen[doc_id], load)
             if not able:
@@ -44,9 +57,7 @@ def assign(campaign: Campaign, given: Mapping[str, Sequence[str]]) -> Assignment
             load[name] += 1
             shared.update(_pair(name, other) for other in chosen[doc_id])
             chosen[doc_id] = (*chosen[doc_id], name)
-    if issues:
-        raise KhabarError(issues)
-    return chosen
+    return chosen, issues
 
 
 def _able(campaign: Campaign, doc_id: str, taken: Sequence[str], load: Mapping[str, int]) -> list[str]:

@@ -107,10 +107,10 @@ def require_same_server(before: Mapping[str, str], now: Mapping[str, str]) -> No
 
 def _check_accounts(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Finding]:
     for number, email in before.items():
-        if number not in now:
+        if now.get(number) != email:
             fix = "An older database was brought back: `khabar campaign open` makes the account again."
-            issue = _issue("accounts-changed", f"account {email}", "no such account", f"number {number}", fix)
-            yield finding("", email, issue)
+            found = f"{now[number]} under its number" if number in now else "no such account"
+            yield finding("", email, _issue("accounts-changed", f"account {email}", found, f"number {number}", fix))
 
 
 def annotation_key(item: Json) -> str:
@@ -180,7 +180,7 @@ def _check_gone(snapshot: Snapshot, latest: Latest, restored: Sequence[Version])
     present = _present(snapshot)
     explained = {version.identity for version in restored}
     for identity, version in latest.items():
-        if version.kind == "draft" or identity in present or identity in explained:
+        if version.kind == "draft" or identity in present or identity in explained or _is_question(version):
             continue
         what, code = ("task", "task-deleted") if version.kind == "task" else ("annotation", "annotation-deleted")
         yield finding(
@@ -197,6 +197,11 @@ def _check_gone(snapshot: Snapshot, latest: Latest, restored: Sequence[Version])
                 version.doc_id,
             ),
         )
+
+
+def _is_question(version: Version) -> bool:
+    # `khabar campaign adjudicate` asks again what is still to be decided; an answer that is gone is another matter.
+    return version.kind == "task" and version.project.split("/")[2:3] == [ADJUDICATE]
 
 
 def _check_config(project: Project) -> Iterator[Finding]:
@@ -267,7 +272,7 @@ def _check_item(
     where = f"project {project.title!r}, document {document.doc_id if document else '?'}"
     author = address(item.get("completed_by"), accounts)
     editor = author if item.get("updated_by") is None else address(item["updated_by"], accounts)
-    yield from _check_hands(campaign, project, where, author, editor, document.doc_id if document else "")
+    yield from _check_hands(campaign, project, item, where, author, editor)
     if document is None:
         return
     annotation, unread = from_result(item["result"], document, author=project.stamp.who)
@@ -279,17 +284,20 @@ def _check_item(
 
 
 def _check_hands(
-    campaign: Campaign, project: Project, where: str, author: str, editor: str, doc_id: str
+    campaign: Campaign, project: Project, item: Json, where: str, author: str, editor: str
 ) -> Iterator[Issue]:
-    owner = annotator_email(project.stamp.who)
+    owner, doc_id = annotator_email(project.stamp.who), where.rpartition(" ")[2]
+    # With the time, for a word that accepts one change says nothing of the next.
+    when = f", of {item.get('updated_at')}"
     known = {annotator_email(name) for name in campaign.known}
     if author != owner:
         code = "account-foreign" if author in known else "annotator-unknown"
         fix = "Delete it, or accept it with a reason; it does not count as its annotator's."
-        yield _issue(code, where, f"work under the account {author}", owner, fix, doc_id)
+        yield _issue(code, where, f"work under the account {author}{when}", owner, fix, doc_id)
     if editor != author:
         fix = "Choose the author's own version: `khabar campaign accept FINDING --use VERSION`."
-        yield _issue("account-foreign", where, f"work of {author}, changed by {editor}", "its author", fix, doc_id)
+        found = f"work of {author}, changed by {editor}{when}"
+        yield _issue("account-foreign", where, found, "its author", fix, doc_id)
 
 
 def _check_speed(

@@ -10,9 +10,9 @@ import msgspec
 from khabar import jsonl
 from khabar.adjudicate import Decision, Item, adjudicate, attributes_of, items_of
 from khabar.agreement import AgreementReport, measure
-from khabar.campaign.adjudication import Versions, finished_versions, undecided
+from khabar.campaign.adjudication import Versions, finished_versions, stale_decisions, undecided
 from khabar.campaign.config import Campaign
-from khabar.campaign.files import by_document, open_findings, read_decisions, read_work
+from khabar.campaign.files import by_document, open_findings, read_arms, read_decisions, read_work
 from khabar.campaign.opening import stored_predictions
 from khabar.errors import Issue, KhabarError
 from khabar.types import Annotation, Document
@@ -67,7 +67,7 @@ def agreement_of(campaign: Campaign, *, gamma: bool = True) -> AgreementReport:
         exported(campaign),
         campaign.documents,
         rounds=campaign.rounds,
-        arms=campaign.arms if assisted else None,
+        arms=campaign.arms(read_arms(campaign)) if assisted else None,
         predictions=tuple(stored_predictions(campaign).values()),
         gamma=gamma,
     )
@@ -121,6 +121,12 @@ def _unfinished(campaign: Campaign, versions: Versions) -> list[Issue]:
         for item in open_findings(campaign)
     ]  # fmt: skip
     issues += problems
+    issues += [
+        _left(campaign, f"document {old.doc_id}, {old.item.kind} {old.item.type} at {old.item.start}–{old.item.end}",
+              "a decision about what is no longer a difference", "none",
+              "`khabar campaign adjudicate --revise` sets it aside.", old.doc_id)
+        for old in stale_decisions(versions, read_decisions(campaign))
+    ]  # fmt: skip
     left = undecided(campaign)
     if left.differences:
         found = f"{left.differences} differences without a decision"
@@ -205,7 +211,8 @@ def log_rows(documents: Mapping[str, Document], decisions: Sequence[Decision]) -
 
 def _example(document: Document, item: Item) -> str:
     words = document.text[item.start : item.end]
-    return f"[{words}] ({document.doc_id})" if words else f"{item.start}–{item.end} ({document.doc_id})"
+    may_be_told = words and (document.origin != "wire" or len(words.split()) == 1)
+    return f"[{words}] ({document.doc_id})" if may_be_told else f"{item.start}–{item.end} ({document.doc_id})"
 
 
 def add_to_log(text: str, rows: Sequence[Mapping[Cell, str]]) -> tuple[str, int]:
@@ -221,6 +228,7 @@ def add_to_log(text: str, rows: Sequence[Mapping[Cell, str]]) -> tuple[str, int]
     if LOG_HEAD not in text:
         text = f"{text.rstrip()}\n\n{LOG_HEAD}\n\n| no. | question | decision | example |\n|---|---|---|---|\n"
     head, _, tail = text.partition(LOG_HEAD)
+    tail, following, rest = tail.partition("\n## ")
     lines = tail.rstrip("\n").split("\n")
     last = max((number for number, line in enumerate(lines) if line.startswith("|")), default=len(lines) - 1)
     numbers = [int(cell) for line in lines if (cell := line.split("|")[1].strip() if "|" in line else "").isdigit()]
@@ -229,7 +237,8 @@ def add_to_log(text: str, rows: Sequence[Mapping[Cell, str]]) -> tuple[str, int]
         f"| {number} | {_cell(row['question'])} | {_cell(row['decision'])} | {_cell(row['example'])} |"
         for number, row in enumerate(new, max(numbers, default=0) + 1)
     ]
-    return head + LOG_HEAD + "\n".join([*lines[: last + 1], *made, *lines[last + 1 :]]) + "\n", len(new)
+    filled = head + LOG_HEAD + "\n".join([*lines[: last + 1], *made, *lines[last + 1 :]]) + "\n"
+    return filled + following + rest, len(new)
 
 
 def _cell(text: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ BLIND, ASSISTED = "blind", "assisted"
 HUMAN = "human"
 TITLE_LIMIT = 50  # of a project in Label Studio
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+# What an annotator's project, file or address would be taken for.
+RESERVED = ("adjudicate", "accounts", "manifest", "manager")
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,8 +109,9 @@ class Campaign(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def rounds(self) -> dict[str, str]:
-        """Give the round of each document that has one."""
-        left = list(self.documents)
+        """Give the round of each document that has one; those that a round names are nobody else's."""
+        named = {doc_id for part in self.config.rounds for doc_id in part.documents}
+        left = [doc_id for doc_id in self.documents if doc_id not in named]
         found: dict[str, str] = {}
         for part in self.config.rounds:
             mine = part.documents or tuple(left[: part.count] if part.count else left)
@@ -115,24 +119,27 @@ class Campaign(msgspec.Struct, frozen=True, dict=True):
             left = [doc_id for doc_id in left if doc_id not in found]
         return found
 
-    @cached_property
-    def arms(self) -> dict[str, str]:
+    def arms(self, given: Mapping[str, str]) -> dict[str, str]:
         """Give the arm of each document: blind, or assisted by pre-annotation.
 
-        The blind share is drawn by hash within each round and language, so that both arms hold both.
+        An arm that was given stays, whatever documents are added. The rest of the blind share is drawn by
+        hash within each round and language, so that both arms hold both.
+
+        Args:
+            given: arms by document, as the projects hold them.
         """
         settings = self.config.preannotation
-        if settings is None:
-            return dict.fromkeys(self.rounds, BLIND)
+        share = 1.0 if settings is None else settings.blind_share
         strata: dict[tuple[str, str], list[str]] = {}
         for doc_id, part in self.rounds.items():
             strata.setdefault((part, self.documents[doc_id].lang), []).append(doc_id)
-        blind = {doc_id for stratum in strata.values() for doc_id in self._draw(stratum, settings.blind_share)}
-        return {doc_id: BLIND if doc_id in blind else ASSISTED for doc_id in self.rounds}
+        blind = {doc_id for stratum in strata.values() for doc_id in self._draw(stratum, share, given)}
+        return {doc_id: given.get(doc_id, BLIND if doc_id in blind else ASSISTED) for doc_id in self.rounds}
 
-    def _draw(self, stratum: Sequence[str], share: float) -> list[str]:
-        number = -(-len(stratum) * share // 1)
-        return sorted(stratum, key=lambda doc_id: lot(self.config.seed, doc_id))[: int(number)]
+    def _draw(self, stratum: Sequence[str], share: float, given: Mapping[str, str]) -> list[str]:
+        number = ceil(round(len(stratum) * share, 9)) - sum(given.get(doc_id) == BLIND for doc_id in stratum)
+        free = [doc_id for doc_id in stratum if doc_id not in given]
+        return sorted(free, key=lambda doc_id: lot(self.config.seed, doc_id))[: max(number, 0)]
 
     def path(self, *parts: str) -> Path:
         """Give the path of a file of the campaign.
@@ -209,6 +216,10 @@ def _check_numbers(campaign: Campaign, file: Path) -> Iterator[Issue]:
     config = campaign.config
     if config.per_document < 1:
         yield _issue(file, f"per_document = {config.per_document}", "1 or more", "Two makes agreement measurable.")
+    for part in config.rounds:
+        if part.count < 0 or (part.count and part.documents):
+            found = f"round {part.name!r} with count = {part.count}" + (" and documents" if part.documents else "")
+            yield _issue(file, found, "a number of documents, or their names", "Keep one of the two, or neither.")
     settings = config.preannotation
     if settings is not None and not 0 <= settings.blind_share <= 1:
         yield _issue(file, f"blind_share = {settings.blind_share}", "0 to 1", "A quarter is a good share.")
@@ -219,10 +230,13 @@ def _check_numbers(campaign: Campaign, file: Path) -> Iterator[Issue]:
 
 def _check_names(campaign: Campaign, file: Path) -> Iterator[Issue]:
     config = campaign.config
-    for kind, name in (("campaign", config.name), *(("round", part.name) for part in config.rounds)):
+    people = [("annotator", name) for name in dict.fromkeys((*config.annotators, *config.adjudicators))]
+    for kind, name in (("campaign", config.name), *(("round", part.name) for part in config.rounds), *people):
         if not NAME.fullmatch(name):
             fix = "Names become titles of projects and names of files."
             yield _issue(file, f"{kind} {name!r}", "small letters, digits and hyphens", fix)
+        elif kind == "annotator" and name in RESERVED:
+            yield _issue(file, f"annotator {name!r}", "another name", f"None may be called {', '.join(RESERVED)}.")
     repeated = [name for name, count in Counter(part.name for part in config.rounds).items() if count > 1]
     for name in repeated:
         yield _issue(file, f"round {name!r} twice", "rounds of different names", "Rename one.")

@@ -11,7 +11,7 @@ from khabar import jsonl
 from khabar.adjudicate import Decision
 from khabar.campaign.archive import Archive
 from khabar.campaign.audit import FAST, Finding
-from khabar.campaign.config import Campaign, labels_version
+from khabar.campaign.config import ASSISTED, BLIND, Campaign, labels_version
 from khabar.errors import Issue, KhabarError
 from khabar.label_studio.desk import read_export
 from khabar.label_studio.server import annotator_email
@@ -19,12 +19,13 @@ from khabar.types import Annotation
 from khabar.validate import nearest
 
 Json = dict[str, Any]
-ACCOUNTS, MANIFEST, FINDINGS, ACCEPTED, DECISIONS = (
+ACCOUNTS, MANIFEST, FINDINGS, ACCEPTED, DECISIONS, REPLACED = (
     "exports/accounts.json",
     "exports/manifest.json",
     "findings.json",
     "accepted.jsonl",
     "decisions.jsonl",
+    "replaced.jsonl",
 )
 
 
@@ -152,7 +153,7 @@ def chosen_versions(campaign: Campaign) -> dict[tuple[str, str], Json]:
 
 
 def read_work(campaign: Campaign) -> tuple[dict[str, list[Annotation]], list[Issue]]:
-    """Read every annotator's exported work.
+    """Read every annotator's exported work, also that of those who left the campaign after it was done.
 
     Args:
         campaign: the campaign.
@@ -169,7 +170,7 @@ def read_work(campaign: Campaign) -> tuple[dict[str, list[Annotation]], list[Iss
     accounts = read_accounts(campaign)
     work: dict[str, list[Annotation]] = {}
     issues: list[Issue] = []
-    for name in campaign.config.annotators:
+    for name in (*campaign.config.annotators, *_former(campaign)):
         path = campaign.path("exports", f"{name}.json")
         tasks = jsonl.read_json(path, list[Json]) if path.exists() else []
         found, problems = read_export(tasks, accounts, campaign.documents, email=annotator_email(name), author=name)
@@ -177,6 +178,24 @@ def read_work(campaign: Campaign) -> tuple[dict[str, list[Annotation]], list[Iss
         work[name] = [item for item in found if item.doc_id not in bad]
         issues += [issue for issue in problems if issue.doc_id in bad or not issue.doc_id]
     return work, issues
+
+
+def _former(campaign: Campaign) -> list[str]:
+    files = campaign.path("exports").glob("*.json")
+    return sorted({file.stem for file in files} - {*campaign.config.annotators, "accounts", "manifest"})
+
+
+def read_arms(campaign: Campaign) -> dict[str, str]:
+    """Read in which arm each document was opened, from the tasks that the archive has.
+
+    Args:
+        campaign: the campaign.
+    """
+    found: dict[str, str] = {}
+    for version in archive_of(campaign).versions():
+        if version.kind == "task":
+            found.setdefault(version.doc_id, ASSISTED if version.project.count("/") == 3 else BLIND)
+    return found
 
 
 def _accepted_documents(campaign: Campaign, name: str) -> set[str]:

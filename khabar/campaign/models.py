@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import msgspec
 
 from khabar import jsonl
 from khabar.campaign.config import Campaign, is_model
-from khabar.campaign.opening import holdings
+from khabar.campaign.opening import holdings, require_texts
 from khabar.campaign.studio import ADJUDICATE, Studio
 from khabar.errors import Issue, KhabarError
 from khabar.label_studio import desk, server
@@ -37,12 +38,13 @@ def hand_out(studio: Studio, name: str, folder: Path) -> list[Path]:
         folder: where to.
 
     Raises:
-        KhabarError: annotator-unknown, annotator-human.
+        KhabarError: annotator-unknown, annotator-human; text-missing, where articles are not here.
     """
     campaign = studio.campaign
     _require_model(campaign, name)
-    held, worked = holdings(studio)
+    held, worked, _ = holdings(studio)
     mine = [doc_id for doc_id, names in held.items() if name in names and doc_id not in worked.get(name, set())]
+    require_texts(campaign, mine)
     paths = [folder / "guidelines.md"]
     jsonl.write_bytes(paths[0], jsonl.read_text(campaign.path(campaign.config.guidelines)).encode())
     for doc_id in mine:
@@ -88,9 +90,13 @@ def read_handed(path: Path, campaign: Campaign, name: str) -> tuple[list[Annotat
     documents = campaign.documents
     quoted = [jsonl.convert(record, _kind(record), where=f"{path}:{n}") for n, record in jsonl.read_records(path, dict)]
     found: list[Annotation] = []
+    times = Counter(item.doc_id for item in quoted)
     issues: list[Issue] = []
     for item in quoted:
         document = documents.get(item.doc_id)
+        if times[item.doc_id] > 1:
+            issues.append(_repeated(item.doc_id))
+            continue
         if document is None:
             issues.append(_unknown(item.doc_id, documents))
             continue
@@ -110,6 +116,17 @@ def _kind(record: Mapping[str, object]) -> type[QuotedAnnotation] | type[Annotat
 def _listed(record: Mapping[str, object], field: str) -> list[Mapping[str, object]]:
     items = record.get(field)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _repeated(doc_id: str) -> Issue:
+    return Issue(
+        code="document-duplicate",
+        doc_id=doc_id,
+        where=f"document {doc_id}",
+        found="several annotations",
+        expected="one",
+        fix="Remove all but one.",
+    )
 
 
 def _unknown(doc_id: str, known: Mapping[str, object]) -> Issue:
@@ -135,10 +152,11 @@ def hand_in(
         tick: called after each document with its id.
 
     Raises:
-        KhabarError: annotator-unknown, annotator-human, document-unknown (one that was given to others).
+        KhabarError: annotator-unknown, annotator-human; text-missing, where articles are not here.
     """
     campaign = studio.campaign
     _require_model(campaign, name)
+    require_texts(campaign, [annotation.doc_id for annotation in given])
     left = {annotation.doc_id: annotation for annotation in given}
     client = studio.client(server.annotator_email(name))
     saved = 0

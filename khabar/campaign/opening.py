@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from khabar import jsonl
 from khabar.campaign.assignment import Assignment, assign, of_annotator
 from khabar.campaign.config import ASSISTED, Campaign, Preannotation
-from khabar.campaign.studio import ADJUDICATE, Json, Seat, Studio, write_stamp
+from khabar.campaign.studio import ADJUDICATE, Json, Seat, Stamp, Studio, write_stamp
 from khabar.errors import Issue, KhabarError
 from khabar.label_studio import desk, server
 from khabar.label_studio.backend import attach
 from khabar.label_studio.convert import to_prediction
 from khabar.models import load_model, preannotate
-from khabar.types import Annotation, Document
+from khabar.types import Annotation, Document, without_texts
 from khabar.validate import check_annotation, check_set
 
 PREDICTIONS = "predictions.jsonl"
@@ -42,13 +42,15 @@ def open_campaign(
     campaign = studio.campaign
     there = studio.stamped()
     wanted = _rounds(campaign, [stamp.round for _, stamp in there.values()], rounds)
-    _require_texts(campaign, wanted)
-    held, worked = holdings(studio)
+    require_texts(campaign, [doc_id for doc_id, part in campaign.rounds.items() if part in wanted])
+    held, worked, places = holdings(studio)
+    _require_same_rounds(campaign, places)
+    arms = campaign.arms({doc_id: stamp.arm for doc_id, stamp in places.items()})
     assignment = assign(campaign, _still_given(campaign, held, worked))
-    shown = _predictions(campaign, wanted)
+    shown = _predictions(campaign, wanted, arms)
     instruction = guidelines_html(campaign)
     for seat in studio.seats():
-        documents = _documents(campaign, assignment, seat)
+        documents = _documents(campaign, assignment, arms, seat)
         if seat.round not in wanted or not (documents or seat.title in there):
             continue
         tick(seat.title)
@@ -75,10 +77,17 @@ def _rounds(campaign: Campaign, there: Sequence[str], asked: Sequence[str]) -> s
     return {*there, *asked} or {known[0]}
 
 
-def _require_texts(campaign: Campaign, wanted: set[str]) -> None:
-    bare = [
-        doc_id for doc_id, part in campaign.rounds.items() if part in wanted and not campaign.documents[doc_id].text
-    ]
+def require_texts(campaign: Campaign, doc_ids: Iterable[str]) -> None:
+    """Refuse to go on without the texts of documents: the wire articles may be elsewhere.
+
+    Args:
+        campaign: the campaign.
+        doc_ids: the documents whose texts are needed.
+
+    Raises:
+        KhabarError: text-missing, naming each document.
+    """
+    bare = [doc_id for doc_id in dict.fromkeys(doc_ids) if not campaign.documents[doc_id].text]
     if bare:
         raise KhabarError(
             Issue(
@@ -93,26 +102,48 @@ def _require_texts(campaign: Campaign, wanted: set[str]) -> None:
         )
 
 
-def holdings(studio: Studio) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
-    """Read from Label Studio who has which document, and who has begun which.
+def _require_same_rounds(campaign: Campaign, places: Mapping[str, Stamp]) -> None:
+    moved = {
+        doc_id: stamp.round
+        for doc_id, stamp in places.items()
+        if campaign.rounds.get(doc_id, stamp.round) != stamp.round
+    }
+    if moved:
+        raise KhabarError(
+            Issue(
+                code="round-overlap",
+                doc_id=doc_id,
+                where=f"document {doc_id}",
+                found=f"round {campaign.rounds[doc_id]!r} in campaign.toml",
+                expected=f"round {part!r}, in which it was opened",
+                fix="Add documents at the end of their file, or name the documents of each round.",
+            )
+            for doc_id, part in moved.items()
+        )
+
+
+def holdings(studio: Studio) -> tuple[dict[str, list[str]], dict[str, set[str]], dict[str, Stamp]]:
+    """Read from Label Studio who has which document, who has begun which, and in which round and arm it is.
 
     Args:
         studio: the running Label Studio.
 
     Returns:
-        Annotators by document, and the documents that each has worked on.
+        Annotators by document, the documents that each has worked on, and by document a project that has it.
     """
     held: dict[str, list[str]] = {}
     worked: dict[str, set[str]] = {}
+    places: dict[str, Stamp] = {}
     for project, stamp in studio.stamped().values():
         if stamp.who != ADJUDICATE:
             for task in desk.list_tasks(studio.manager, int(project.id)):
                 doc_id = str(task["data"].get("doc_id"))
+                places.setdefault(doc_id, stamp)
                 if stamp.who not in held.setdefault(doc_id, []):
                     held[doc_id].append(stamp.who)
                 if task["annotations"] or task.get("drafts"):
                     worked.setdefault(stamp.who, set()).add(doc_id)
-    return held, worked
+    return held, worked, places
 
 
 def _still_given(
@@ -125,15 +156,15 @@ def _still_given(
     }
 
 
-def _documents(campaign: Campaign, assignment: Assignment, seat: Seat) -> list[Document]:
+def _documents(campaign: Campaign, assignment: Assignment, arms: Mapping[str, str], seat: Seat) -> list[Document]:
     return [
         campaign.documents[doc_id]
         for doc_id in of_annotator(campaign, assignment, seat.who)
-        if campaign.rounds[doc_id] == seat.round and campaign.arms[doc_id] == seat.arm
+        if campaign.rounds[doc_id] == seat.round and arms[doc_id] == seat.arm
     ]
 
 
-def _predictions(campaign: Campaign, wanted: set[str]) -> dict[str, Json]:
+def _predictions(campaign: Campaign, wanted: set[str], arms: Mapping[str, str]) -> dict[str, Json]:
     """Predict every document of the open rounds, of both arms: the blind ones are compared and never shown."""
     settings = campaign.config.preannotation
     if settings is None:
@@ -147,7 +178,7 @@ def _predictions(campaign: Campaign, wanted: set[str]) -> dict[str, Json]:
     return {
         doc_id: to_prediction(kept[doc_id], document.text, model_version=kept[doc_id].author)
         for doc_id, document in documents.items()
-        if campaign.arms[doc_id] == ASSISTED
+        if arms[doc_id] == ASSISTED
     }
 
 
@@ -173,7 +204,8 @@ def _predict(campaign: Campaign, settings: Preannotation, documents: Mapping[str
     issues += [issue for item in made for issue in check_annotation(item, documents[item.doc_id], constraints=False)]
     if issues:
         raise KhabarError(issues)
-    return [msgspec.structs.replace(item, author=settings.name or label) for item in made]
+    kept = made if campaign.shippable else [without_texts(item) for item in made]
+    return [msgspec.structs.replace(item, author=settings.name or label) for item in kept]
 
 
 def guidelines_html(campaign: Campaign) -> str:

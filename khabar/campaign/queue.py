@@ -103,7 +103,7 @@ def knots_of(doc_id: str, versions: Sequence[Annotation]) -> list[Knot]:
 
 def _joined(one: Difference, two: Difference, found: Sequence[Difference]) -> bool:
     return _rivals(one, two) or any(
-        layer == other and (span == neighbour or (span.overlaps(neighbour) and layer == "mention"))
+        layer == other and (span == neighbour or (span.overlaps(neighbour) and layer in ("mention", "event")))
         for layer, span in _stands_on(one.item, found)
         for other, neighbour in _stands_on(two.item, found)
     )

@@ -27,19 +27,26 @@ def restore(studio: Studio) -> Iterator[str]:
         A line on each annotation that was brought back.
 
     Raises:
-        KhabarError: task-deleted, where the task is gone too: `open` makes it again. Server errors.
+        KhabarError: task-deleted, where the task is gone too: `open` makes it again; all else is back then.
+            Server errors.
     """
+    issues: list[Issue] = []
     archive = archive_of(studio.campaign)
     newest = archive.newest()
     projects = studio.snapshot().projects
     for finding in open_findings(studio.campaign):
         version = newest.get(("annotation", finding.project, finding.key))
         if finding.code in LOST and version is not None and version.project in projects:
-            yield _bring_back(studio, projects[version.project], version, archive.read(version.object))
+            task = _task(projects[version.project], version)
+            if task is None:
+                issues.append(_no_task(version))
+            else:
+                yield _bring_back(studio, task, version, archive.read(version.object))
+    if issues:
+        raise KhabarError(issues)
 
 
-def _bring_back(studio: Studio, project: Project, version: Version, kept: Json) -> str:
-    task = _task(project, version)
+def _bring_back(studio: Studio, task: Json, version: Version, kept: Json) -> str:
     client = studio.client(version.account)
     result = with_texts(kept["result"], studio.campaign.documents[str(task["data"]["doc_id"])].text)
     there = [item for item in task["annotations"] if annotation_key(item) == version.key]
@@ -59,20 +66,19 @@ def _unique(key: str) -> str | None:
         return None
 
 
-def _task(project: Project, version: Version) -> Json:
-    found = [task for task in project.tasks if task_key(task) == version.doc_id]
-    if not found:
-        raise KhabarError(
-            Issue(
-                code="task-deleted",
-                doc_id=version.doc_id,
-                where=f"project {project.title!r}, document {version.doc_id}",
-                found="no task",
-                expected="the task that the work belongs to",
-                fix="Run `khabar campaign open` first, which makes it again.",
-            )
-        )
-    return found[0]
+def _task(project: Project, version: Version) -> Json | None:
+    return next((task for task in project.tasks if task_key(task) == version.doc_id), None)
+
+
+def _no_task(version: Version) -> Issue:
+    return Issue(
+        code="task-deleted",
+        doc_id=version.doc_id,
+        where=f"project {version.project!r}, document {version.doc_id}",
+        found="no task",
+        expected="the task that the work belongs to",
+        fix="Run `khabar campaign open` first (`adjudicate` for a question), which makes it again; or accept the loss.",
+    )
 
 
 def with_texts(result: list[Json], text: str) -> list[Json]:

@@ -115,13 +115,16 @@ class Studio(msgspec.Struct, frozen=True, dict=True):
         """Find the campaign's projects by title.
 
         Raises:
-            KhabarError: campaign-foreign, where a project bears a title of this campaign and another stamp.
+            KhabarError: campaign-foreign, where a project bears a title of this campaign and another stamp;
+                project-changed, where two bear one title.
         """
         found: dict[str, tuple[Any, Stamp]] = {}
         issues: list[Issue] = []
-        for title, project in desk.list_projects(self.manager).items():
-            stamp = read_stamp(project.description or "")
-            if stamp is not None and stamp.campaign == self.campaign.name and self._owns(title, stamp):
+        for project in desk.list_projects(self.manager):
+            title, stamp = str(project.title), read_stamp(project.description or "")
+            if title in found:
+                issues.append(_twice(title))
+            elif stamp is not None and stamp.campaign == self.campaign.name and self._owns(title, stamp):
                 found[title] = (project, stamp)
             elif title.startswith(f"{self.campaign.name}/"):
                 issues.append(_foreign(title, stamp))
@@ -154,6 +157,16 @@ class Studio(msgspec.Struct, frozen=True, dict=True):
         if not projects:
             raise KhabarError(_not_open(self.campaign.name))
         return Snapshot(projects=projects, accounts=accounts)
+
+
+def _twice(title: str) -> Issue:
+    return Issue(
+        code="project-changed",
+        where=f"project {title!r}",
+        found="two projects of that title",
+        expected="one",
+        fix="Delete the one without work, or rename it.",
+    )
 
 
 def read_stamp(description: str) -> Stamp | None:

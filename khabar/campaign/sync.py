@@ -21,7 +21,7 @@ from khabar.campaign.files import (
     read_accepted,
     read_accounts,
 )
-from khabar.campaign.studio import Json, Project, Snapshot, Studio
+from khabar.campaign.studio import ADJUDICATE, Json, Project, Snapshot, Studio
 from khabar.label_studio import desk
 from khabar.label_studio.server import annotator_email
 
@@ -112,7 +112,9 @@ def _version(
 
 def _write_exports(campaign: Campaign, snapshot: Snapshot, accounts: dict[str, str]) -> None:
     chosen = chosen_versions(campaign)
-    for name in campaign.config.annotators:
+    # Whoever left the campaign keeps what was done.
+    holders = (project.stamp.who for project in snapshot.projects.values() if project.stamp.who != ADJUDICATE)
+    for name in dict.fromkeys((*campaign.config.annotators, *holders)):
         tasks = [
             _with_chosen(task, project.title, chosen)
             for project in snapshot.projects.values()
@@ -121,7 +123,9 @@ def _write_exports(campaign: Campaign, snapshot: Snapshot, accounts: dict[str, s
         ]
         exported = desk.Export(tasks=tasks, accounts=accounts)
         kept = desk.of_annotator(exported, annotator_email(name), keep_text=campaign.shippable)
-        jsonl.write_bytes(campaign.path("exports", f"{name}.json"), jsonl.array_bytes(kept))
+        path = campaign.path("exports", f"{name}.json")
+        if kept or path.exists() or name in campaign.config.annotators:
+            jsonl.write_bytes(path, jsonl.array_bytes(kept))
     jsonl.write_json(campaign.path(ACCOUNTS), accounts)
     jsonl.write_json(campaign.path(MANIFEST), Manifest(campaign=campaign.name, labels=labels_version()))
 

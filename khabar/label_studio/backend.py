@@ -39,7 +39,14 @@ class Proposer(Protocol):
         ...
 
     def propose(self, document: Document) -> tuple[Annotation, list[Issue]]:
-        """Annotate a document; what was left out of it, and why."""
+        """Annotate a document.
+
+        Args:
+            document: with its text.
+
+        Returns:
+            What was marked, and an issue for everything that was left out.
+        """
         ...
 
 

@@ -63,6 +63,9 @@ STYLE = """
 .khabar-bar:has(.khabar-entity .lsf-label_selected):has(.khabar-event .lsf-label_selected)::after{flex:0 0 100%;
  content:"Two labels are chosen, an entity's and an event's: press the key of the wrong one again.";
  padding:0 5px;font-size:12px;font-weight:600;background:#ffd54d;color:#000}
+.khabar-attributes:not(:has(.khabar-attribute:not([style*=none])))::before{font-size:12px;opacity:.7;
+ content:"Click a marked span: its attributes appear here. What is not ticked has its first value."}
+.lsf-labels-list span{color:var(--color-neutral-content,#222) !important}
 """
 
 

@@ -104,25 +104,14 @@ def _refusal(url: str, status: int, body: str) -> Issue:
     )
 
 
-def list_projects(client: LabelStudio) -> dict[str, Any]:
-    """List all projects by title.
+def list_projects(client: LabelStudio) -> list[Any]:
+    """List all projects.
 
     Args:
         client: any account's.
-
-    Raises:
-        KhabarError: project-changed, where two projects bear one title.
     """
     with speaking(_url(client)):
-        found = list(client.projects.list())
-    times = Counter(str(project.title) for project in found)
-    repeated = [title for title, count in times.items() if count > 1]
-    if repeated:
-        raise KhabarError(
-            _changed(title, f"{times[title]} projects of that title", "one", "Delete or rename the others.")
-            for title in repeated
-        )
-    return {str(project.title): project for project in found}
+        return list(client.projects.list())
 
 
 def find_project(client: LabelStudio, title: str) -> Any | None:
@@ -135,8 +124,7 @@ def find_project(client: LabelStudio, title: str) -> Any | None:
     Raises:
         KhabarError: project-changed, where two projects bear it.
     """
-    with speaking(_url(client)):
-        found = [project for project in client.projects.list() if project.title == title]
+    found = [project for project in list_projects(client) if project.title == title]
     if len(found) > 1:
         raise KhabarError(
             _changed(title, f"{len(found)} projects of that title", "one", "Delete or rename the others.")
