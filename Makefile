@@ -25,7 +25,7 @@ install: $(VENV)/installed ## make .venv with everything
 demo: $(VENV)/installed ## the whole way, from documents to the scoreboard (KEEP=1 leaves Label Studio running)
 	@if [ -f $(DATA)/khabar.json ]; then $(BIN)/python scripts/serve_label_studio.py --data $(DATA) --stop; fi
 	@rm -rf $(DATA) .khabar/predictions
-	@echo "→ 1/8 Label Studio"
+	@echo "→ 1/9 Label Studio"
 	@$(BIN)/python scripts/serve_label_studio.py --data $(DATA)
 	@$(MAKE) --no-print-directory demo-steps || { $(BIN)/python scripts/serve_label_studio.py --data $(DATA) --stop; exit 1; }
 ifeq ($(KEEP),1)
@@ -36,21 +36,30 @@ endif
 
 .PHONY: demo-steps
 demo-steps:
-	@echo "→ 2/8 projects, documents, both annotators' work"
+	@echo "→ 2/9 projects, documents, both annotators' work"
 	@$(BIN)/python scripts/create_projects.py --data $(DATA) $(WIRE)
-	@echo "→ 3/8 export, compared with the repository"
+	@echo "→ 3/9 export, compared with the repository"
 	@$(BIN)/python scripts/export_annotations.py --data $(DATA) $(WIRE) --check
-	@echo "→ 4/8 gold and splits, rebuilt and compared byte for byte"
+	@echo "→ 4/9 agreement before, decisions, gold with where it comes from"
+	@for name in composed $(if $(SOURCES),wire); do \
+		campaign=$(DATA)/campaigns/$$name; \
+		$(BIN)/khabar campaign agreement $$campaign --no-gamma --html $$campaign/agreement.html > $$campaign/agreement.txt || exit 1; \
+		sed -n '1,23p' $$campaign/agreement.txt; \
+		$(BIN)/khabar campaign adjudicate $$campaign --decisions annotations/adjudication/$$name.jsonl || exit 1; \
+		$(BIN)/khabar campaign close $$campaign || exit 1; \
+		cmp $$campaign/gold.jsonl annotations/gold/$$name.jsonl && echo "$$name: the gold is the repository's" || exit 1; \
+	done
+	@echo "→ 5/9 gold and splits, rebuilt and compared byte for byte"
 	@$(BIN)/python scripts/build_gold.py --check
 	@$(BIN)/python scripts/build_splits.py --check
-	@echo "→ 5/8 load_dataset"
+	@echo "→ 6/9 load_dataset"
 	@$(BIN)/python scripts/load_splits.py
-	@echo "→ 6/8 training the baselines"
+	@echo "→ 7/9 training the baselines"
 	@$(BIN)/python evaluation/baselines/dictionary/predict.py --output .khabar/predictions/dictionary $(SPLITS) $(WIRE)
 	@$(BIN)/python evaluation/baselines/crf/predict.py --output .khabar/predictions/crf $(SPLITS) $(WIRE)
-	@echo "→ 7/8 scoring"
+	@echo "→ 8/9 scoring"
 	@$(BIN)/khabar evaluate .khabar/predictions/crf/test.jsonl --split test --layers actors,fillers,triggers --name crf
-	@echo "→ 8/8 scoreboard"
+	@echo "→ 9/9 scoreboard"
 	@$(BIN)/python scripts/scoreboard.py .khabar/predictions
 
 test: $(VENV)/installed ## every check: lint, types, tests
@@ -92,6 +101,14 @@ projects: $(VENV)/installed ## projects, accounts and stored work in a running L
 
 export: $(VENV)/installed ## every annotator's work from a running Label Studio
 	@$(BIN)/python scripts/export_annotations.py $(WIRE) --output annotations/exports
+
+rehearsal: $(VENV)/installed ## run a small campaign from nothing to gold and put what the terminal showed into the manual
+	@$(BIN)/python scripts/serve_label_studio.py --data .khabar/rehearsal/server
+	@$(BIN)/python scripts/rehearse_campaign.py --data .khabar/rehearsal/server --place .khabar/rehearsal; code=$$?; \
+		$(BIN)/python scripts/serve_label_studio.py --data .khabar/rehearsal/server --stop; rm -rf .khabar/rehearsal; exit $$code
+
+screenshots: $(VENV)/installed ## drive the labelling page and put its screenshots into the manual
+	@KHABAR_SCREENSHOTS=annotations/manual $(BIN)/python -m pytest -q tests/test_labelling_page.py
 
 bench: $(VENV)/installed ## compare scorers and write evaluation/benchmarks/README.md (TEXTEE=scorer.py of a checkout)
 	@$(BIN)/python evaluation/benchmarks/run.py $(if $(TEXTEE),--textee $(TEXTEE))

@@ -1,5 +1,6 @@
 """Let many annotators save at once and synchronise meanwhile; then look for every acknowledged save in the archive."""
 
+import math
 import random
 import statistics
 import subprocess
@@ -19,8 +20,7 @@ import msgspec
 import typer
 
 from khabar import jsonl
-from khabar.campaign.archive import Version
-from khabar.campaign.audit import Finding, annotation_key
+from khabar.campaign.archive import Archive
 from khabar.campaign.config import Campaign, load_campaign
 from khabar.campaign.files import archive_of, read_findings, read_work
 from khabar.campaign.opening import open_campaign
@@ -40,7 +40,10 @@ AGAIN = 0.2  # seconds until somebody who was refused clicks again
 
 
 class Save(msgspec.Struct, frozen=True, kw_only=True):
-    """A save that the server acknowledged: of which annotation or draft, which content, and when it was answered."""
+    """A save that the server acknowledged: of which annotation or draft, which content, and when it was answered.
+
+    `key` is the number that the server gave, since it does not tell the unique id by which the archive knows it.
+    """
 
     kind: str
     key: str
@@ -196,7 +199,7 @@ class Worker:
         kind = "draft" if what == "draft" else "annotation"
         save = Save(
             kind=kind,
-            key=str(answer["id"]) if kind == "draft" else annotation_key(answer),
+            key=str(answer["id"]),
             doc_id=doc_id,
             updated_at=str(answer["updated_at"]),
             content=content_hash(result),
@@ -275,55 +278,58 @@ def last_saves(saves: Iterable[Save]) -> dict[Key, Save]:
     return found
 
 
-def not_seen(saves: Iterable[Save], versions: Iterable[Version]) -> list[Save]:
+def kept_saves(archive: Archive) -> dict[tuple[Key, str], str]:
+    """Give the object of every version of an annotation or draft, by kind, number and time.
+
+    Args:
+        archive: of the campaign.
+    """
+    found: dict[tuple[Key, str], str] = {}
+    numbers: dict[Key, str] = {}
+    for version in archive.versions():
+        if version.kind != "task":
+            name = (version.kind, version.key)
+            if name not in numbers:
+                numbers[name] = str(archive.read(version.object)["id"])
+            found[(version.kind, numbers[name]), version.updated_at] = version.object
+    return found
+
+
+def not_seen(saves: Iterable[Save], kept: Iterable[tuple[Key, str]]) -> list[Save]:
     """List the annotations of which no version as new as the last acknowledged is among those kept.
 
     Args:
         saves: what was acknowledged before a synchronisation began.
-        versions: what was kept when it had ended.
+        kept: what was kept when it had ended: kind and number, and the time of the version.
     """
     newest: dict[Key, str] = {}
-    for version in versions:
-        key = (version.kind, version.key)
-        newest[key] = max(newest.get(key, ""), version.updated_at)
+    for key, updated_at in kept:
+        newest[key] = max(newest.get(key, ""), updated_at)
     return [save for key, save in last_saves(saves).items() if newest.get(key, "") < save.updated_at]
 
 
-def lost_saves(campaign: Campaign, saves: Iterable[Save], standing: Iterable[Save]) -> list[str]:
+def lost_saves(archive: Archive, saves: Iterable[Save], standing: Iterable[Save]) -> list[str]:
     """List what was acknowledged last, of each annotation and each draft that stands, and is not kept as it was sent.
 
+    Versions that a later save replaced may be kept or not; what is kept must be what was acknowledged.
+
     Args:
-        campaign: after the last synchronisation.
-        saves: of annotations.
+        archive: after the last synchronisation.
+        saves: everything that was acknowledged.
         standing: drafts that no submission has replaced.
     """
-    archive = archive_of(campaign)
-    kept = {(v.kind, v.key, v.updated_at): v.object for v in archive.versions()}
-    issues = []
-    for save in [*last_saves(saves).values(), *standing]:
-        name = kept.get((save.kind, save.key, save.updated_at))
-        if name is None:
-            issues.append(f"{save.kind} {save.key} of {save.doc_id}: no version of {save.updated_at}")
-        elif content_hash(archive.read(name)["result"]) != save.content:
-            issues.append(f"{save.kind} {save.key} of {save.doc_id}: other content than was acknowledged")
-    return issues
-
-
-def changed_saves(campaign: Campaign, saves: Iterable[Save]) -> list[str]:
-    """List versions that are kept with other content than was acknowledged of the same moment.
-
-    Args:
-        campaign: after the last synchronisation.
-        saves: all of them.
-    """
-    archive = archive_of(campaign)
-    sent = {(*save.identity, save.updated_at): save for save in saves}
-    return [
-        f"{v.kind} {v.key} of {v.doc_id}: other content at {v.updated_at} than was acknowledged"
-        for v in archive.versions()
-        if (save := sent.get((v.kind, v.key, v.updated_at)))
-        and content_hash(archive.read(v.object)["result"]) != save.content
-    ]
+    every = list(saves)
+    kept = kept_saves(archive)
+    last = [*last_saves(save for save in every if save.kind == "annotation").values(), *standing]
+    missing = [save for save in last if (save.identity, save.updated_at) not in kept]
+    found = [f"{save.kind} {save.key} of {save.doc_id}: no version of {save.updated_at}" for save in missing]
+    for save in every:
+        name = kept.get((save.identity, save.updated_at))
+        if name is not None and content_hash(archive.read(name)["result"]) != save.content:
+            found.append(
+                f"{save.kind} {save.key} of {save.doc_id}: at {save.updated_at} other content than acknowledged"
+            )
+    return found
 
 
 def wrong_exports(campaign: Campaign, last: Mapping[str, Mapping[str, Annotation]]) -> list[str]:
@@ -376,7 +382,7 @@ def sync_once(studio: Studio, workers: Sequence[Worker]) -> Sync:
     seconds = time.time() - begun
     # Exit code 1 is given for findings too, which a later look at findings.json counts.
     failed = "" if '"annotations"' in got.stdout else (got.stderr or got.stdout)[-2000:]
-    unseen = [] if failed else not_seen(before, archive_of(studio.campaign).versions())
+    unseen = [] if failed else not_seen(before, kept_saves(archive_of(studio.campaign)))
     return Sync(begun=begun, seconds=seconds, failed=failed, unseen=tuple(unseen))
 
 
@@ -429,8 +435,8 @@ def summarise(
     good = [request for request in requests if request.what != "next" and request.answer in ("200", "201")]
     annotations = [save for save in saves if save.kind == "annotation"]
     lost = [f"a sync did not see {save.kind} {save.key}" for sync in syncs for save in sync.unseen]
-    lost += lost_saves(campaign, annotations, [save for worker in workers for save in worker.standing.values()])
-    lost += changed_saves(campaign, saves)
+    standing = [save for worker in workers for save in worker.standing.values()]
+    lost += lost_saves(archive_of(campaign), saves, standing)
     lost += wrong_exports(campaign, {name: worker.last for name, worker in by_name.items()})
     state = server.load_state(studio.data)
     return Result(
@@ -474,7 +480,11 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     if not values:
         return {}
     ordered = sorted(values)
-    found = {"median": statistics.median(ordered), "p95": ordered[int(0.95 * (len(ordered) - 1))], "max": ordered[-1]}
+    found = {
+        "median": statistics.median(ordered),
+        "p95": ordered[math.ceil(0.95 * len(ordered)) - 1],
+        "max": ordered[-1],
+    }
     return {name: round(value, 3) for name, value in found.items()}
 
 

@@ -17,7 +17,7 @@ from khabar.validate import check_annotation
 ROOT = Path(__file__).resolve().parent.parent
 TRACKED = files()
 CODE = [path for path in TRACKED if path.suffix == ".py" and "tests" not in path.parts]
-TEXTS = [path for path in TRACKED if path.suffix != ".parquet"]
+TEXTS = [path for path in TRACKED if path.suffix not in (".parquet", ".png")]
 # Written in parts, so that this file does not hold what it looks for.
 HOSTS = re.compile(
     "|".join(("py" + "pi\\.org", "python" + "hosted\\.org", "npm" + "js\\.org", "deb\\." + "debian\\.org"))

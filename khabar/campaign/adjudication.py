@@ -144,7 +144,10 @@ def _write_decisions(campaign: Campaign, decisions: Sequence[Decision], replaced
         path = campaign.path(REPLACED)
         before = jsonl.read_list(path, Decision) if path.exists() else []
         jsonl.write_records(path, [*before, *(decision for decision in replaced if decision not in before)])
-    jsonl.write_records(campaign.path(DECISIONS), decisions)
+    if decisions:
+        jsonl.write_records(campaign.path(DECISIONS), decisions)
+    else:
+        campaign.path(DECISIONS).unlink(missing_ok=True)
 
 
 def set_stale_aside(campaign: Campaign) -> list[Decision]:
@@ -175,8 +178,7 @@ def stale_decisions(versions: Versions, decisions: Iterable[Decision]) -> list[D
         for doc_id, given in by_document(decisions).items()
         if doc_id in versions and _is_stale(versions[doc_id], given)
         for decision in given
-        if _is_stale(versions[doc_id], [d for d in given if d.added or d is decision])
-        and (not decision.added or _is_stale(versions[doc_id], [decision]))
+        if _is_stale(versions[doc_id], [other for other in given if other.added or other is decision])
     ]
 
 

@@ -65,7 +65,7 @@ STYLE = """
  padding:0 5px;font-size:12px;font-weight:600;background:#ffd54d;color:#000}
 .khabar-attributes:not(:has(.khabar-attribute:not([style*=none])))::before{font-size:12px;opacity:.7;
  content:"Click a marked span: its attributes appear here. What is not ticked has its first value."}
-.lsf-labels-list span{color:var(--color-neutral-content,#222) !important}
+.lsf-labels-list *{color:var(--color-neutral-content,#222) !important}
 """
 
 
