@@ -11,6 +11,7 @@ from khabar import docs, jsonl
 from khabar.agreement import AgreementReport, measure
 from khabar.describe import describe
 from khabar.label_studio.config import labeling_config
+from khabar.report.agreement import agreement_markdown
 from khabar.results import Result
 from khabar.splits import File, build_files, front_matter, losses
 from khabar.workspace import PROJECTS, Workspace
@@ -115,5 +116,8 @@ def render_documents(root: Path, release: Release) -> dict[str, str]:
     texts = {name: docs.fill(jsonl.read_text(root / name), blocks, where=name) for name in FILLED}
     texts["dataset_card.md"] = render_card(root, release)
     texts["annotations/label_studio/khabar.xml"] = labeling_config()
+    texts["annotations/agreement.md"] = "\n".join(
+        agreement_markdown(report, title=f"Agreement: {project}") for project, report in release.facts.agreement.items()
+    )
     texts["annotations/agreement.json"] = jsonl.json_bytes(release.facts.agreement).decode()
     return texts

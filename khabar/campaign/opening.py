@@ -47,7 +47,10 @@ def open_campaign(
     _require_same_rounds(campaign, places)
     arms = campaign.arms({doc_id: stamp.arm for doc_id, stamp in places.items()})
     assignment = assign(campaign, _still_given(campaign, held, worked))
-    shown = _predictions(campaign, wanted, arms)
+    left_out: list[Issue] = []
+    shown = _predictions(campaign, wanted, arms, left_out.append)
+    if left_out:
+        yield f"pre-annotation: {len(left_out)} items left out that break the ontology's constraints"
     instruction = guidelines_html(campaign)
     for seat in studio.seats():
         documents = _documents(campaign, assignment, arms, seat)
@@ -164,7 +167,9 @@ def _documents(campaign: Campaign, assignment: Assignment, arms: Mapping[str, st
     ]
 
 
-def _predictions(campaign: Campaign, wanted: set[str], arms: Mapping[str, str]) -> dict[str, Json]:
+def _predictions(
+    campaign: Campaign, wanted: set[str], arms: Mapping[str, str], report: Callable[[Issue], None]
+) -> dict[str, Json]:
     """Predict every document of the open rounds, of both arms: the blind ones are compared and never shown."""
     settings = campaign.config.preannotation
     if settings is None:
@@ -173,7 +178,7 @@ def _predictions(campaign: Campaign, wanted: set[str], arms: Mapping[str, str]) 
     kept = stored_predictions(campaign)
     missing = {doc_id: document for doc_id, document in documents.items() if doc_id not in kept}
     if missing:
-        kept |= {item.doc_id: item for item in _predict(campaign, settings, missing)}
+        kept |= {item.doc_id: item for item in _predict(campaign, settings, missing, report)}
         jsonl.write_records(campaign.path(PREDICTIONS), kept.values())
     return {
         doc_id: to_prediction(kept[doc_id], document.text, model_version=kept[doc_id].author)
@@ -192,11 +197,16 @@ def stored_predictions(campaign: Campaign) -> dict[str, Annotation]:
     return {item.doc_id: item for item in jsonl.read_list(path, Annotation)} if path.exists() else {}
 
 
-def _predict(campaign: Campaign, settings: Preannotation, documents: Mapping[str, Document]) -> list[Annotation]:
+def _predict(
+    campaign: Campaign,
+    settings: Preannotation,
+    documents: Mapping[str, Document],
+    report: Callable[[Issue], None],
+) -> list[Annotation]:
     if settings.model:
         model = load_model(campaign.path(settings.model))
         # What breaks the ontology's constraints is left out of what people are shown, and is no error of theirs.
-        made, label = preannotate(model, list(documents.values()), report=lambda _: None), model.label
+        made, label = preannotate(model, list(documents.values()), report=report), model.label
     else:
         path = campaign.path(settings.predictions)
         made, label = [item for item in jsonl.read_list(path, Annotation) if item.doc_id in documents], path.stem
