@@ -122,6 +122,12 @@ def office(studio_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         yield Desk(data)
 
 
+@pytest.fixture(autouse=True)
+def no_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands have the articles only where a test says so."""
+    monkeypatch.delenv("KHABAR_SOURCES", raising=False)
+
+
 def files_of(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
