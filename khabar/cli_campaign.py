@@ -219,8 +219,11 @@ def _by_label_studio(studio: Studio, tell: Callable[[str], None]) -> tuple[Issue
     from khabar.campaign.sync import synchronise
 
     with working("synchronising") as say:
-        synchronise(studio)
-        found = collect(studio, studio.snapshot())
+        studio.remove_copies()
+        # What is taken is exactly what was kept.
+        snapshot = studio.snapshot()
+        synchronise(studio, snapshot=snapshot)
+        found = collect(studio, snapshot)
         tell(f"decisions taken: {found.new}")
         for line in open_queue(studio, tick=lambda title: say(f"filling {title}")):
             tell(line)

@@ -152,8 +152,10 @@ class Worker:
                 task = self._next()
                 if task is not None:
                     self._annotate(task["id"], str(task["data"]["doc_id"]))
-                else:
+                elif self.mine:
                     self._correct()
+                else:
+                    time.sleep(AGAIN)
         return self
 
     def _next(self) -> Json | None:
@@ -183,17 +185,18 @@ class Worker:
         path = f"/api/tasks/{task}/annotations/{number}/drafts?project={self.project}"
         draft = self._save("draft", "POST", path, doc_id)
         if draft is not None and self.chance.random() < 0.8:
-            made = self._update(number, doc_id, draft_id=draft["id"])
-            if made is not None:
-                self.standing.pop(draft["id"], None)
+            self._update(number, doc_id, draft_id=draft["id"])
 
     def _update(self, number: int, doc_id: str, **fields: object) -> Json | None:
-        return self._save("update", "PATCH", f"/api/annotations/{number}/?project={self.project}", doc_id, **fields)
+        made = self._save("update", "PATCH", f"/api/annotations/{number}/?project={self.project}", doc_id, **fields)
+        if made is not None:  # Label Studio deletes every draft of an annotation that is saved
+            self.standing = {draft: save for draft, save in self.standing.items() if save.doc_id != doc_id}
+        return made
 
     def _save(self, what: str, method: str, path: str, doc_id: str, **fields: object) -> Json | None:
         annotation = self._mark(doc_id)
         result = to_result(annotation, self.documents[doc_id].text)
-        answer = self._send(what, method, path, {"result": result, "lead_time": 60.0, **fields})
+        answer = self._send(what, method, path, {"result": result, "lead_time": 600.0, **fields})
         if answer is None:
             return None
         kind = "draft" if what == "draft" else "annotation"
@@ -498,6 +501,22 @@ def resident(data: Path) -> int:
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) // 1024  # noqa: S603
 
 
+def told(result: Result) -> dict[str, str]:
+    """Give the figures in words.
+
+    Args:
+        result: what came of it.
+    """
+    return {
+        name.replace("_", " "): ", ".join(f"{key}: {each}" for key, each in value.items())
+        if isinstance(value, dict)
+        else "; ".join(value) or "none"
+        if isinstance(value, (tuple, list))
+        else str(value)
+        for name, value in msgspec.to_builtins(result).items()
+    }
+
+
 def tell(result: Result) -> None:
     """Show the figures as a table.
 
@@ -507,9 +526,8 @@ def tell(result: Result) -> None:
     from rich.table import Table
 
     table = Table("figure", "value", title=f"{result.annotators} annotators for {result.seconds:.0f} s")
-    for name, value in msgspec.to_builtins(result).items():
-        said = ", ".join(f"{key} {each}" for key, each in value.items()) if isinstance(value, dict) else str(value)
-        table.add_row(name.replace("_", " "), said)
+    for name, said in told(result).items():
+        table.add_row(name, said)
     show_table(table)
 
 

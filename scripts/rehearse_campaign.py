@@ -37,16 +37,18 @@ name = "main"
 """
 STEPS = {
     "open": (f"open {NAME}",),
-    "submit": tuple(f"submit {NAME} annotator-{letter} {NAME}/work/annotator-{letter}.trial.jsonl" for letter in "ab"),
+    "submit": tuple(
+        f"submit {NAME} annotator-{letter} {NAME}/handed/annotator-{letter}.trial.jsonl" for letter in "ab"
+    ),
     "status": (f"status {NAME}",),
     "sync": (f"sync {NAME}", f"sync {NAME}"),
     "second-round": (
         f"open {NAME} --round main",
-        *(f"submit {NAME} annotator-{letter} {NAME}/work/annotator-{letter}.main.jsonl" for letter in "ab"),
+        *(f"submit {NAME} annotator-{letter} {NAME}/handed/annotator-{letter}.main.jsonl" for letter in "ab"),
         f"sync {NAME}",
     ),
     "agreement": (f"agreement {NAME} --no-gamma --html {NAME}/agreement.html",),
-    "adjudicate": (f"adjudicate {NAME}", f"adjudicate {NAME} --decisions {NAME}/work/decisions.jsonl"),
+    "adjudicate": (f"adjudicate {NAME}", f"adjudicate {NAME} --decisions {NAME}/handed/decisions.jsonl"),
     "close": (f"close {NAME}",),
     "trace": (f"trace {NAME} {DOCUMENTS[3]}",),
 }
@@ -67,9 +69,9 @@ def prepare(folder: Path, annotations: Path, baselines: Path) -> None:
     for who in workspace.annotators:
         work = {item.doc_id: item for item in workspace.work("composed", who)}
         for part, names in rounds.items():
-            jsonl.write_records(folder / "work" / f"{who}.{part}.jsonl", [work[name] for name in names])
+            jsonl.write_records(folder / "handed" / f"{who}.{part}.jsonl", [work[name] for name in names])
     decisions = jsonl.read_list(annotations / "adjudication" / "composed.jsonl", Decision)
-    jsonl.write_records(folder / "work" / "decisions.jsonl", [item for item in decisions if item.doc_id in DOCUMENTS])
+    jsonl.write_records(folder / "handed" / "decisions.jsonl", [item for item in decisions if item.doc_id in DOCUMENTS])
 
 
 def rehearse(data: Path, place: Path) -> dict[str, str]:

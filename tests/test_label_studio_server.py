@@ -689,7 +689,7 @@ def test_a_changed_text_is_refused(office: Office, title: str) -> None:
 
 
 def test_tasks_that_are_not_the_documents_are_refused(office: Office, title: str) -> None:
-    documents, work = simple(3)
+    documents, _ = simple(3)
     manager = office.client()
     project = desk.open_project(manager, title, documents[:2])
     manager.projects.import_tasks(id=project, request=[to_task(item) for item in documents[2:]])

@@ -153,7 +153,7 @@ def _restored(snapshot: Snapshot, latest: Latest) -> list[Version]:
     missing = [version for identity, version in seen.items() if identity not in present]
     if older:
         return [*older, *missing]
-    tasks = {identity for identity in latest if identity[0] == "task"}
+    tasks = {identity for identity, version in latest.items() if identity[0] == "task" and not _is_question(version)}
     newest = max((when for identity, when in present.items() if identity[0] == "annotation"), default="")
     lost_all = bool(missing) and all(version.updated_at > newest for version in missing)
     # One deletion of the newest annotation looks the same; a database that lost tasks or several does not.

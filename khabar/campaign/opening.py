@@ -40,6 +40,7 @@ def open_campaign(
             campaign-foreign, where Label Studio holds something else; server errors. What was made stays.
     """
     campaign = studio.campaign
+    studio.remove_copies()
     there = studio.stamped()
     wanted = _rounds(campaign, [stamp.round for _, stamp in there.values()], rounds)
     require_texts(campaign, [doc_id for doc_id, part in campaign.rounds.items() if part in wanted])

@@ -132,6 +132,17 @@ class Studio(msgspec.Struct, frozen=True, dict=True):
             raise KhabarError(issues)
         return found
 
+    def remove_copies(self) -> None:
+        """Remove second copies of the campaign's projects without work, which a killed process leaves."""
+        mine = [
+            project
+            for project in desk.list_projects(self.manager)
+            if (stamp := read_stamp(project.description or ""))
+            and stamp.campaign == self.campaign.name
+            and self._owns(project.title, stamp)
+        ]
+        desk.remove_spare_projects(self.manager, mine)
+
     def _owns(self, title: str, stamp: Stamp) -> bool:
         seat = Seat(round=stamp.round, who=stamp.who, arm=stamp.arm, campaign=stamp.campaign)
         return seat.title == title
@@ -165,7 +176,7 @@ def _twice(title: str) -> Issue:
         where=f"project {title!r}",
         found="two projects of that title",
         expected="one",
-        fix="Delete the one without work, or rename it.",
+        fix="Run `khabar campaign open` again, which removes the one without work; or rename one.",
     )
 
 

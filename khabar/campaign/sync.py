@@ -38,11 +38,12 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     accepted: tuple[Finding, ...]
 
 
-def synchronise(studio: Studio, *, now: datetime | None = None) -> Synced:
+def synchronise(studio: Studio, *, snapshot: Snapshot | None = None, now: datetime | None = None) -> Synced:
     """Keep everything that Label Studio holds of a campaign, and list what should not be so.
 
     Args:
         studio: the running Label Studio.
+        snapshot: what it holds, where that was looked at already.
         now: the time, for the archive's log.
 
     Returns:
@@ -52,7 +53,7 @@ def synchronise(studio: Studio, *, now: datetime | None = None) -> Synced:
         KhabarError: server errors; accounts-changed (another server), campaign-foreign: nothing is kept then.
     """
     campaign = studio.campaign
-    snapshot = studio.snapshot()
+    snapshot = studio.snapshot() if snapshot is None else snapshot
     before = read_accounts(campaign)
     require_same_server(before, snapshot.accounts)
     archive = archive_of(campaign)

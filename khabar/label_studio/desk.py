@@ -207,11 +207,41 @@ def ensure_project(
                 enable_empty_annotation=True,
                 show_collab_predictions=True,
             )
+        project = _one_of(client, title, description) or project
     elif "".join((project.label_config or "").split()) != "".join(config.split()):
         raise KhabarError(
             _changed(title, "another labelling configuration", "the ontology's", "Open the work under a new title.")
         )
     return int(project.id)
+
+
+def _one_of(client: LabelStudio, title: str, description: str) -> Any | None:
+    # The same request of a process that was killed may have reached the server only now.
+    same = [item for item in list_projects(client) if (item.title, item.description) == (title, description)]
+    remove_spare_projects(client, same)
+    return find_project(client, title)
+
+
+def remove_spare_projects(client: LabelStudio, projects: Iterable[Any]) -> None:
+    """Remove second copies of a project that nobody has worked in, which a killed process leaves.
+
+    Args:
+        client: the manager's.
+        projects: some; only those of one title and description are copies.
+    """
+    groups: dict[tuple[str, str], list[Any]] = {}
+    for project in sorted(projects, key=lambda item: int(item.id)):
+        groups.setdefault((str(project.title), str(project.description)), []).append(project)
+    for copies in groups.values():
+        if len(copies) > 1:
+            worked = [project for project in copies if _has_work(client, int(project.id))]
+            for project in copies[1:] if not worked else [item for item in copies if item not in worked]:
+                with speaking(_url(client)):
+                    client.projects.delete(id=int(project.id))
+
+
+def _has_work(client: LabelStudio, project: int) -> bool:
+    return any(task["annotations"] or task.get("drafts") for task in list_tasks(client, project))
 
 
 def import_missing(
@@ -553,6 +583,8 @@ def add_tasks(client: LabelStudio, project: int, tasks: Sequence[Json], *, key: 
     for at in range(0, len(missing), BATCH):
         with speaking(_url(client)):
             client.projects.import_tasks(id=project, request=missing[at : at + BATCH])
+    if missing:  # the same request of a process that was killed may have reached the server only now
+        _remove_copies(client, list_tasks(client, project), key)
     _complete_predictions(client, there, tasks, key)
     return len(missing)
 
