@@ -65,10 +65,10 @@ demo-steps:
 test: $(VENV)/installed ## every check: lint, types, tests
 	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && echo "lint: clean"
 	@$(MAKE) --no-print-directory types
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: $(VENV)/installed ## the tests that take seconds
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: $(VENV)/installed ## ruff, lint and format
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -215,7 +215,7 @@ def _keep_quiet(line: str) -> None:
 
 
 def _by_label_studio(studio: Studio, tell: Callable[[str], None]) -> tuple[Issue, ...]:
-    from khabar.campaign.adjudication import collect, open_queue
+    from khabar.campaign.asking import collect, open_queue
     from khabar.campaign.sync import synchronise
 
     with working("synchronising") as say:

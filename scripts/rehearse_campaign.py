@@ -6,16 +6,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from khabar import docs, jsonl
 from khabar.adjudicate import Decision
 from khabar.cli import run
+from khabar.report.figures import markdown_table
 from khabar.workspace import Workspace
 
-DOCUMENTS = ("syria-1-a", "halzar-1-b", "orsenia-1-d", "tazerqut-1-b")
+DOCUMENTS = ("syria-1-a", "orsenia-1-d", "halzar-1-b", "tazerqut-1-b")
 NAME = "pilot"
 CONFIG = f"""\
 name = "{NAME}"
@@ -100,6 +101,34 @@ def _cut(output: str) -> str:
     return "\n".join([*lines[:LONGEST], *more]) + "\n"
 
 
+def load_table(folder: Path) -> str:
+    """Show the stored figures of the load (evaluation/benchmarks/load.py), a column for each database."""
+    stored = [jsonl.read_json(path, dict[str, Any]) for path in sorted(folder.glob("*.json"))]
+    rows: list[tuple[str, ...]] = [
+        (
+            "seconds, annotators, documents",
+            *(f"{r['seconds']:.0f}, {r['annotators']}, {r['documents']}" for r in stored),
+        ),
+        ("annotations and drafts saved a second", *(f"{r['saves_per_second']:.1f}" for r in stored)),
+        *(
+            (
+                f"{kind}: median, 95 %, longest (s)",
+                *(
+                    ", ".join(f"{r['latency'][kind][name]:.2f}" for name in ("median", "p95", "max"))
+                    if kind in r["latency"]
+                    else "–"
+                    for r in stored
+                ),
+            )
+            for kind in dict.fromkeys(kind for r in stored for kind in r["latency"])
+        ),
+        ("answers", *(", ".join(f"{status}: {count:,}" for status, count in r["answers"].items()) for r in stored)),
+        ("syncs meanwhile", *(str(r["syncs"]) for r in stored)),
+        ("acknowledged and not in the archive", *(str(len(r["lost"])) for r in stored)),
+    ]
+    return markdown_table(("", *(r["database"] for r in stored)), rows)
+
+
 def without_times(text: str) -> str:
     """Leave out what is another at every run: times, and rates that follow from them."""
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.+Z]+", "TIME", text)
@@ -111,13 +140,17 @@ def main(
     place: Annotated[Path, typer.Option(help="where to make the campaign's folder")] = Path(".khabar/rehearsal"),
     annotations: Annotated[Path, typer.Option(help="the folder of documents and exports")] = Path("annotations"),
     baselines: Annotated[Path, typer.Option(help="the folder of the baselines")] = Path("evaluation/baselines"),
+    benchmarks: Annotated[Path, typer.Option(help="the stored figures of the load")] = Path(
+        "evaluation/benchmarks/load"
+    ),
     check: Annotated[bool, typer.Option("--check", help="compare with the manual, times apart; write nothing")] = False,
 ) -> None:
     """Rehearse, and put what the terminal showed into annotations/manual/manager.md."""
     prepare(place / NAME, annotations, baselines)
     path = annotations / "manual" / "manager.md"
     text = jsonl.read_text(path)
-    filled = docs.fill(text, rehearse(data, place), where=str(path))
+    blocks = {**rehearse(data, place), "load": load_table(benchmarks)}
+    filled = docs.fill(text, blocks, where=str(path))
     if check and without_times(filled) != without_times(text):
         typer.echo(f"{path}: the terminal shows something else than the manual", err=True)
         raise typer.Exit(1)

@@ -9,8 +9,9 @@ from builders import GOLD, TEXT, annotation, document, event, mention
 from campaigns import everybody, load, person
 
 from khabar import jsonl
-from khabar.campaign.adjudication import decisions_from, finished_versions, set_stale_aside, take_decisions, undecided
+from khabar.campaign.adjudication import finished_versions, set_stale_aside, take_decisions, undecided
 from khabar.campaign.archive import Version, content
+from khabar.campaign.asking import decisions_from
 from khabar.campaign.audit import Finding, audit, require_same_server
 from khabar.campaign.closing import close
 from khabar.campaign.config import ASSISTED, BLIND, Campaign, project_title

@@ -11,8 +11,8 @@ import pytest
 import studio
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-import load_desk  # noqa: E402
+sys.path.insert(0, str(ROOT / "evaluation" / "benchmarks"))
+import load  # noqa: E402
 
 from khabar.campaign.archive import Archive, Version, content  # noqa: E402
 
@@ -20,10 +20,8 @@ from khabar.campaign.archive import Archive, Version, content  # noqa: E402
 SECONDS, EVERY, ANNOTATORS = 30, 6, 20
 
 
-def save(key: str, updated_at: str, result: list[Any], kind: str = "annotation") -> load_desk.Save:
-    return load_desk.Save(
-        kind=kind, key=key, doc_id="d", updated_at=updated_at, content=load_desk.content_hash(result), at=0.0
-    )
+def save(key: str, updated_at: str, result: list[Any], kind: str = "annotation") -> load.Save:
+    return load.Save(kind=kind, key=key, doc_id="d", updated_at=updated_at, content=load.content_hash(result), at=0.0)
 
 
 @pytest.fixture
@@ -47,10 +45,10 @@ def archive(tmp_path: Path) -> Archive:
 def test_what_is_kept_is_not_called_lost(archive: Archive) -> None:
     saves = [save("7", "2020-01-01T01", ["a"]), save("7", "2020-01-01T02", ["b"])]
     draft = save("7", "2020-01-01T01", ["c"], kind="draft")
-    assert load_desk.lost_saves(archive, [*saves, draft], [draft]) == []
-    assert load_desk.not_seen(saves, load_desk.kept_saves(archive)) == []
+    assert load.lost_saves(archive, [*saves, draft], [draft]) == []
+    assert load.not_seen(saves, load.kept_saves(archive)) == []
     # What was replaced between two synchronisations need not be kept.
-    assert load_desk.lost_saves(archive, [save("7", "2020-01-01T00", ["z"]), *saves], []) == []
+    assert load.lost_saves(archive, [save("7", "2020-01-01T00", ["z"]), *saves], []) == []
 
 
 @pytest.mark.parametrize(
@@ -60,29 +58,29 @@ def test_what_is_kept_is_not_called_lost(archive: Archive) -> None:
         save("8", "2020-01-01T01", ["a"]),  # another annotation
     ],
 )
-def test_a_save_that_is_not_kept_is_found(archive: Archive, late: load_desk.Save) -> None:
+def test_a_save_that_is_not_kept_is_found(archive: Archive, late: load.Save) -> None:
     saves = [save("7", "2020-01-01T02", ["b"]), late]
-    assert load_desk.not_seen(saves, load_desk.kept_saves(archive)) == [late]
-    (said,) = load_desk.lost_saves(archive, saves, [])
+    assert load.not_seen(saves, load.kept_saves(archive)) == [late]
+    (said,) = load.lost_saves(archive, saves, [])
     assert late.updated_at in said
 
 
 def test_other_content_and_lost_drafts_are_found(archive: Archive) -> None:
-    (said,) = load_desk.lost_saves(archive, [save("7", "2020-01-01T02", ["other"])], [])
+    (said,) = load.lost_saves(archive, [save("7", "2020-01-01T02", ["other"])], [])
     assert "other content" in said
-    (said,) = load_desk.lost_saves(archive, [], [save("9", "2020-01-01T01", ["c"], kind="draft")])
+    (said,) = load.lost_saves(archive, [], [save("9", "2020-01-01T01", ["c"], kind="draft")])
     assert said.startswith("draft 9")
 
 
 @pytest.mark.slow
 def test_twenty_annotators_at_once_lose_nothing(studio_template: Path, tmp_path: Path) -> None:
     data = studio.copy(studio_template, tmp_path / "data")
-    command = [sys.executable, str(ROOT / "scripts" / "load_desk.py"), "--data", str(data), "--json"]
+    command = [sys.executable, str(ROOT / "evaluation" / "benchmarks" / "load.py"), "--data", str(data), "--json"]
     options = ["--annotators", str(ANNOTATORS), "--seconds", str(SECONDS), "--every", str(EVERY)]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
-    result = msgspec.convert(json.loads(done.stdout), load_desk.Result)
-    assert (result.lost, result.failed, done.returncode) == ((), (), 0), load_desk.told(result)
+    result = msgspec.convert(json.loads(done.stdout), load.Result)
+    assert (result.lost, result.failed, done.returncode) == ((), (), 0), load.told(result)
     assert result.annotators == ANNOTATORS
     assert result.syncs >= 2
     assert result.annotations >= ANNOTATORS

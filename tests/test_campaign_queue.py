@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from khabar.adjudicate import Decision, Difference, Item, adjudicate, attributes_of, differences, items_of
-from khabar.campaign.adjudication import decisions_from, read_answer, stale_decisions
+from khabar.campaign.adjudication import stale_decisions
+from khabar.campaign.asking import decisions_from, read_answer
 from khabar.campaign.closing import LOG_HEAD, add_to_log, log_rows, trace
 from khabar.campaign.queue import Knot, everything_in, knots_of, make_queue, version_in
 from khabar.ontology import ontology

@@ -61,7 +61,9 @@ def public_functions(path: Path) -> list[ast.FunctionDef]:
 
 
 LIBRARY = [
-    path for path in CODE if path.relative_to(ROOT).parts[0] == "khabar" and path.stem not in ("cli", "cli_campaign", "__main__")
+    path
+    for path in CODE
+    if path.relative_to(ROOT).parts[0] == "khabar" and path.stem not in ("cli", "cli_campaign", "__main__")
 ]
 
 

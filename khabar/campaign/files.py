@@ -19,13 +19,14 @@ from khabar.types import Annotation
 from khabar.validate import nearest
 
 Json = dict[str, Any]
-ACCOUNTS, MANIFEST, FINDINGS, ACCEPTED, DECISIONS, REPLACED = (
+ACCOUNTS, MANIFEST, FINDINGS, ACCEPTED, DECISIONS, REPLACED, ANSWERS = (
     "exports/accounts.json",
     "exports/manifest.json",
     "findings.json",
     "accepted.jsonl",
     "decisions.jsonl",
     "replaced.jsonl",
+    "answers.json",
 )
 
 
@@ -240,6 +241,16 @@ def read_decisions(campaign: Campaign) -> list[Decision]:
     """
     path = campaign.path(DECISIONS)
     return jsonl.read_list(path, Decision) if path.exists() else []
+
+
+def read_answers(campaign: Campaign) -> dict[str, str]:
+    """Read which answers of Label Studio were taken: the hash of each, by annotation.
+
+    Args:
+        campaign: the campaign.
+    """
+    path = campaign.path(ANSWERS)
+    return jsonl.read_json(path, dict[str, str]) if path.exists() else {}
 
 
 def by_document(decisions: Iterable[Decision]) -> Mapping[str, list[Decision]]:

@@ -154,20 +154,18 @@ class Studio(msgspec.Struct, frozen=True, dict=True):
             KhabarError: server errors; campaign-foreign.
         """
         projects = {}
-        accounts: dict[str, str] = {}
         for title, (project, stamp) in self.stamped().items():
-            exported = desk.export(self.manager, int(project.id))
-            accounts = exported.accounts
+            tasks = desk.export_tasks(self.manager, int(project.id))
             projects[title] = Project(
                 number=int(project.id),
                 title=title,
                 stamp=stamp,
                 config=config_hash(project.label_config or ""),
-                tasks=tuple(sorted(exported.tasks, key=lambda task: int(task["id"]))),
+                tasks=tuple(sorted(tasks, key=lambda task: int(task["id"]))),
             )
         if not projects:
             raise KhabarError(_not_open(self.campaign.name))
-        return Snapshot(projects=projects, accounts=accounts)
+        return Snapshot(projects=projects, accounts=desk.list_accounts(self.manager))
 
 
 def _twice(title: str) -> Issue:

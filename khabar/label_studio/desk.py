@@ -261,9 +261,9 @@ def import_missing(
     Raises:
         KhabarError: project-changed, where the project has other tasks or other texts.
     """
-    _remove_copies(client, list_tasks(client, project), key)
-    _check_tasks(title, list_tasks(client, project), wanted, key)
-    add_tasks(client, project, wanted, key=key)
+    tasks = _without_copies(client, project, key)
+    _check_tasks(title, tasks, wanted, key)
+    _add_tasks(client, project, tasks, wanted, key)
 
 
 def _complete_predictions(client: LabelStudio, there: Mapping[object, Json], tasks: Sequence[Json], key: str) -> None:
@@ -281,16 +281,20 @@ def _predict(client: LabelStudio, task: int, predictions: Sequence[Json]) -> Non
             client.predictions.create(task=task, **prediction)
 
 
-def _remove_copies(client: LabelStudio, tasks: Sequence[Json], key: str) -> None:
+def _without_copies(client: LabelStudio, project: int, key: str) -> list[Json]:
+    """List the tasks of a project after removing second copies that nobody has worked on."""
+    tasks = list_tasks(client, project)
     groups: dict[tuple[object, object], list[Json]] = {}
     for task in sorted(tasks, key=lambda item: int(item["id"])):
         groups.setdefault((task["data"].get(key), task["data"].get("sha256")), []).append(task)
+    spare: set[int] = set()
     for copies in groups.values():
         worked = [task for task in copies if task["annotations"] or task.get("drafts")]
-        spare = copies[1:] if not worked else [task for task in copies if task not in worked]
-        for task in spare:
-            with speaking(_url(client)):
-                client.tasks.delete(id=str(task["id"]))
+        spare |= {task["id"] for task in (copies[1:] if not worked else copies) if task not in worked}
+    for number in spare:
+        with speaking(_url(client)):
+            client.tasks.delete(id=str(number))
+    return [task for task in tasks if task["id"] not in spare]
 
 
 def _check_tasks(title: str, tasks: Sequence[Json], wanted: Sequence[Json], key: str) -> None:
@@ -412,10 +416,28 @@ def export(client: LabelStudio, project: int) -> Export:
         client: the manager's.
         project: the project's number.
     """
+    return Export(tasks=export_tasks(client, project), accounts=list_accounts(client))
+
+
+def export_tasks(client: LabelStudio, project: int) -> list[Json]:
+    """Export the tasks of a project, those without annotations too.
+
+    Args:
+        client: the manager's.
+        project: the project's number.
+    """
     with speaking(_url(client)):
-        tasks = client.projects.exports.as_json(project)
-        accounts = {str(user.id): str(user.email) for user in client.users.list()}
-    return Export(tasks=tasks, accounts=accounts)
+        return list(client.projects.exports.as_json(project))
+
+
+def list_accounts(client: LabelStudio) -> dict[str, str]:
+    """List the addresses of all accounts by their number.
+
+    Args:
+        client: the manager's.
+    """
+    with speaking(_url(client)):
+        return {str(user.id): str(user.email) for user in client.users.list()}
 
 
 def of_annotator(exported: Export, email: str, *, keep_text: bool) -> list[Json]:
@@ -577,14 +599,17 @@ def add_tasks(client: LabelStudio, project: int, tasks: Sequence[Json], *, key: 
     Returns:
         How many were new.
     """
-    _remove_copies(client, list_tasks(client, project), key)
-    there = {task["data"].get(key): task for task in list_tasks(client, project)}
+    return _add_tasks(client, project, _without_copies(client, project, key), tasks, key)
+
+
+def _add_tasks(client: LabelStudio, project: int, present: Sequence[Json], tasks: Sequence[Json], key: str) -> int:
+    there = {task["data"].get(key): task for task in present}
     missing = [task for task in tasks if task["data"][key] not in there]
     for at in range(0, len(missing), BATCH):
         with speaking(_url(client)):
             client.projects.import_tasks(id=project, request=missing[at : at + BATCH])
     if missing:  # the same request of a process that was killed may have reached the server only now
-        _remove_copies(client, list_tasks(client, project), key)
+        _without_copies(client, project, key)
     _complete_predictions(client, there, tasks, key)
     return len(missing)
 
