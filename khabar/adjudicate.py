@@ -42,7 +42,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What the adjudicator decided about one item, and why.
 
     `value` is "keep" or "drop" for an item, the value for an attribute. `added` marks an item that
-    no annotator proposed; `general` marks a decision that belongs in the guidelines' log.
+    no annotator proposed; `general` marks a decision that belongs in the guidelines' log. `question` names
+    the question of Label Studio that it answers, if it was made there.
     """
 
     doc_id: str
@@ -53,6 +54,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     proposed_by: tuple[str, ...] = ()
     added: bool = False
     general: bool = False
+    question: str = ""
 
 
 def differences(*versions: Annotation) -> list[Difference]:
@@ -156,7 +158,7 @@ def adjudicate(versions: Sequence[Annotation], decisions: Iterable[Decision]) ->
         for item in set().union(*proposals, decided)
         if item.kind in ("mention", "event")
     }
-    _require_sound(first.doc_id, open_items, given, agreed, marked)
+    _require_sound(first.doc_id, open_items, given, agreed, marked, {version.author for version in versions})
     kept = {item for item in agreed if item not in decided or decided[item].value == "keep"}
     kept |= {item for item, decision in decided.items() if decision.value == "keep" and item.kind != "attribute"}
     values = {item: value for version in reversed(versions) for item, value in attributes_of(version).items()}
@@ -167,7 +169,12 @@ def adjudicate(versions: Sequence[Annotation], decisions: Iterable[Decision]) ->
 
 
 def _require_sound(
-    doc_id: str, open_items: set[Item], decisions: Sequence[Decision], agreed: set[Item], marked: set[tuple[str, Span]]
+    doc_id: str,
+    open_items: set[Item],
+    decisions: Sequence[Decision],
+    agreed: set[Item],
+    marked: set[tuple[str, Span]],
+    authors: set[str],
 ) -> None:
     decided = {decision.item: decision for decision in decisions}
     issues = [
@@ -178,13 +185,13 @@ def _require_sound(
         twice = [item for item, count in Counter(decision.item for decision in decisions).items() if count > 1]
         issues += [_issue("decision-invalid", doc_id, item, "two decisions", "one", "Keep one.") for item in twice]
     for decision in decisions:
-        issues += _check_decision(decision, open_items, agreed, marked)
+        issues += _check_decision(decision, open_items, agreed, marked, authors)
     if issues:
         raise KhabarError(issues)
 
 
 def _check_decision(
-    decision: Decision, open_items: set[Item], agreed: set[Item], marked: set[tuple[str, Span]]
+    decision: Decision, open_items: set[Item], agreed: set[Item], marked: set[tuple[str, Span]], authors: set[str]
 ) -> Iterator[Issue]:
     item = decision.item
     if item.kind == "attribute":
@@ -192,7 +199,9 @@ def _check_decision(
         known = (item.layer, Span(item.start, item.end)) in marked
     else:
         allowed = ("keep", "drop")
-        known = item in open_items or decision.added or (item in agreed and decision.value == "drop")
+        # Agreed items may be dropped; but not by a decision from before everybody marked the item.
+        against_all = decision.value == "drop" and (not decision.proposed_by or authors <= {*decision.proposed_by})
+        known = item in open_items or decision.added or (item in agreed and against_all)
     if decision.value not in allowed:
         expected = " or ".join(allowed) or "an attribute of the ontology"
         yield _issue("decision-invalid", decision.doc_id, item, repr(decision.value), expected, "Correct the value.")

@@ -100,7 +100,12 @@ def _context(text: str, spans: Iterable[Span]) -> str:
 
 
 def take_decisions(
-    campaign: Campaign, given: Sequence[Decision], *, revise: bool = False, versions: Versions | None = None
+    campaign: Campaign,
+    given: Sequence[Decision],
+    *,
+    revise: bool = False,
+    versions: Versions | None = None,
+    question: str = "",
 ) -> int:
     """Take decisions; all of them, or none where one is wrong.
 
@@ -109,6 +114,7 @@ def take_decisions(
         given: decisions; one that is there already, word for word, is passed over.
         revise: whether a decision may replace an earlier one about the same item, which is kept apart.
         versions: as `finished_versions` gives them, where they were read already.
+        question: the question that they answer: what an earlier answer to it said is replaced as a whole.
 
     Returns:
         How many were new.
@@ -119,10 +125,15 @@ def take_decisions(
     """
     kept = read_decisions(campaign)
     new = [decision for decision in given if decision not in kept]
-    if not new:
-        return 0
     again = {(decision.doc_id, decision.item) for decision in new} if revise else set()
-    replaced = [decision for decision in kept if (decision.doc_id, decision.item) in again]
+    replaced = [
+        decision
+        for decision in kept
+        if (decision.doc_id, decision.item) in again
+        or (question and decision.question == question and decision not in given)
+    ]
+    if not new and not replaced:
+        return 0
     kept = [decision for decision in kept if decision not in replaced]
     there = finished_versions(campaign) if versions is None else versions
     issues = [*_check_adjudicators(campaign, new), *_check_decisions(there, kept, new)]

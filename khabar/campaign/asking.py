@@ -49,6 +49,7 @@ def open_queue(studio: Studio, *, tick: Callable[[str], None] = lambda _: None) 
     for part in campaign.config.rounds:
         knots = [knot for knot in queue if campaign.rounds[knot.doc_id] == part.name]
         seat = Seat(round=part.name, who=ADJUDICATE, arm=BLIND, campaign=campaign.name)
+        _take_back(studio, seat, {knot.id for knot in knots})
         if knots:
             tick(seat.title)
             yield _fill(studio, seat, [_task(campaign, knot, versions[knot.doc_id]) for knot in knots])
@@ -75,6 +76,12 @@ def _fill(studio: Studio, seat: Seat, tasks: Sequence[Json]) -> str:
     )
     new = desk.add_tasks(studio.manager, number, tasks, key="knot")
     return f"{seat.title} (project {number}): {len(tasks)} questions in the queue, {new} new"
+
+
+def _take_back(studio: Studio, seat: Seat, wanted: set[str]) -> None:
+    """Remove the questions that nobody has begun and nobody need answer any more."""
+    if seat.title in (there := studio.stamped()):
+        desk.remove_unbegun(studio.manager, int(there[seat.title][0].id), lambda task: task["data"]["knot"] in wanted)
 
 
 def _task(campaign: Campaign, knot: Knot, versions: Sequence[Annotation]) -> Json:
@@ -124,7 +131,6 @@ def collect(studio: Studio, snapshot: Snapshot) -> Collected:
     versions = finished_versions(campaign)
     knots = {knot.id: knot for doc_id, each in versions.items() for knot in knots_of(doc_id, each)}
     kept = read_decisions(campaign)
-    known = {msgspec.json.encode(decision) for decision in kept}
     decided = {(decision.doc_id, decision.item) for decision in kept}
     answers = read_answers(campaign)
     new, issues, taken = 0, list[Issue](), list[Json]()
@@ -135,11 +141,11 @@ def collect(studio: Studio, snapshot: Snapshot) -> Collected:
             made = _decisions(campaign, project, task, item, snapshot.accounts, knots, versions)
             # What two questions show alike is decided by the first of them that was asked.
             made = [decision for decision in made if (decision.doc_id, decision.item) not in told]
-            fresh = [decision for decision in made if msgspec.json.encode(decision) not in known]
             # An answer is taken once: what was decided otherwise since, by file, stands until the answer changes.
-            if answers.get(annotation_key(item)) == content(item["result"])[0]:
-                fresh = [decision for decision in fresh if (decision.doc_id, decision.item) not in decided]
-            new += take_decisions(campaign, fresh, revise=True, versions=versions)
+            same = answers.get(annotation_key(item)) == content(item["result"])[0]
+            fresh = [d for d in made if not (same and (d.doc_id, d.item) in decided)]
+            question = "" if same else str(task["data"]["knot"])
+            new += take_decisions(campaign, fresh, revise=True, versions=versions, question=question)
         except KhabarError as error:
             issues += error.issues
             continue
@@ -202,6 +208,7 @@ def _decisions(
     if knot is None:
         raise KhabarError(_gone(where, doc_id))
     who = _adjudicator(campaign, desk.address(item.get("completed_by"), accounts), where)
+    _require_own_hand(item, accounts, where, doc_id)
     reason, general, marked = read_answer(item["result"])
     document = campaign.documents[doc_id]
     annotation, issues = from_result(marked, document, author=who)
@@ -238,6 +245,22 @@ def _adjudicator(campaign: Campaign, email: str, where: str) -> str:
             )
         )
     return names[email]
+
+
+def _require_own_hand(item: Json, accounts: Mapping[str, str], where: str, doc_id: str) -> None:
+    author = desk.address(item.get("completed_by"), accounts)
+    editor = author if item.get("updated_by") is None else desk.address(item["updated_by"], accounts)
+    if editor != author:
+        raise KhabarError(
+            Issue(
+                code="account-foreign",
+                doc_id=doc_id,
+                where=where,
+                found=f"an answer of {author}, changed by {editor}",
+                expected="its author's hand only",
+                fix="Nothing was taken. The adjudicator opens the task, looks at it and saves it again.",
+            )
+        )
 
 
 def read_answer(result: Sequence[Json]) -> tuple[str, bool, list[Json]]:
@@ -283,6 +306,7 @@ def decisions_from(
             proposed_by=tuple(v.author for v, each in zip(versions, proposed, strict=True) if item in each),
             added=added,
             general=general,
+            question=knot.id,
         )
 
     decisions = [decide(item, _answered(item, left, proposed)) for item in knot.items]
@@ -294,7 +318,18 @@ def decisions_from(
             decisions.append(decide(item, "keep", added=True))
         elif item.kind == "attribute" and _is_changed(item, left[item], known):
             decisions.append(decide(item, left[item]))
-    return decisions
+    told = {decision.item for decision in decisions}
+    hanging = {item for each in proposed for item in each if _hangs_on_nothing(item, told - left.keys(), left)}
+    return [*decisions, *(decide(item, "drop") for item in _in_order(hanging - told))]
+
+
+def _hangs_on_nothing(item: Item, dropped: Iterable[Item], left: Mapping[Item, str]) -> bool:
+    """Tell whether an end of an argument or a link was dropped, and nothing else was left in its place."""
+    if item.kind not in ("argument", "link") or item.other is None:
+        return False
+    ends = {("event", item.start, item.end), ("mention" if item.kind == "argument" else "event", *item.other)}
+    gone = {(i.kind, i.start, i.end) for i in dropped} - {(i.kind, i.start, i.end) for i in left}
+    return bool(ends & gone)
 
 
 def _answered(item: Item, left: Mapping[Item, str], proposed: Sequence[Mapping[Item, str]]) -> str:

@@ -614,6 +614,20 @@ def _add_tasks(client: LabelStudio, project: int, present: Sequence[Json], tasks
     return len(missing)
 
 
+def remove_unbegun(client: LabelStudio, project: int, wanted: Callable[[Json], bool]) -> None:
+    """Remove the tasks that are not wanted any more and that nobody has begun.
+
+    Args:
+        client: the manager's.
+        project: its number.
+        wanted: tells which tasks stay.
+    """
+    for task in list_tasks(client, project):
+        if not (wanted(task) or task["annotations"] or task.get("drafts")):
+            with speaking(_url(client)):
+                client.tasks.delete(id=str(task["id"]))
+
+
 def mark_ground_truth(client: LabelStudio, annotation: int) -> None:
     """Mark an annotation as ground truth.
 
