@@ -116,5 +116,9 @@ bench: $(VENV)/installed ## compare scorers and write evaluation/benchmarks/READ
 wheel: $(VENV)/installed ## build the wheel into dist/
 	@$(BIN)/python -m build --wheel
 
-clean: ## remove what was made, but not .venv
-	@rm -rf .khabar dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove what was made, but not .venv and no data folder of a Label Studio
+	@rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@for path in .khabar/*; do \
+		if [ -n "$$(find "$$path" -name khabar.json 2>/dev/null | head -n 1)" ]; \
+		then echo "kept: $$path, a Label Studio with its passwords (rm -r $$path)"; else rm -rf "$$path"; fi; done
+	@rmdir .khabar 2>/dev/null || true

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from khabar.console import make_console, show_json, show_table, working
@@ -15,6 +16,7 @@ from khabar.errors import Issue, KhabarError
 if TYPE_CHECKING:
     from khabar.adjudicate import Decision
     from khabar.campaign.config import Campaign
+    from khabar.campaign.queue import Knot
     from khabar.campaign.studio import Studio
     from khabar.campaign.sync import Synced
 
@@ -88,12 +90,29 @@ def status(
         if found:
             show_table(findings_table(found))
         return
+    _watch(studio, watch)
+
+
+def _watch(studio: Studio, seconds: float) -> None:
     from rich.live import Live
 
-    with Live(status_table(look(studio)), console=make_console(), auto_refresh=False) as live:
+    from khabar.campaign.status import look
+    from khabar.report.campaign import status_table
+
+    seen = look(studio)
+    with Live(status_table(seen), console=make_console(), auto_refresh=False) as live:
         while True:
-            time.sleep(watch)
-            live.update(status_table(look(studio)), refresh=True)
+            time.sleep(seconds)
+            trouble = ""
+            try:
+                seen = look(studio)
+            except KhabarError as error:
+                if error.code != "server-lost":
+                    raise
+                trouble = "Label Studio does not answer; this is what was seen last"
+                # It may come back under another address.
+                studio = type(studio)(studio.campaign, studio.data)
+            live.update(status_table(seen, trouble=trouble), refresh=True)
 
 
 @campaign_app.command()
@@ -139,12 +158,15 @@ def agreement(
     """Measure the agreement on what was exported, before anything is decided."""
     from khabar import jsonl
     from khabar.campaign.closing import agreement_of, exported
+    from khabar.campaign.status import gaps_of
     from khabar.report.agreement import agreement_markdown, agreement_tables
     from khabar.report.agreement_page import agreement_page
+    from khabar.report.campaign import gaps_lines
 
     campaign = _campaign(where, sources)
+    _require_synced(campaign)
     with working("measuring"):
-        report = agreement_of(campaign, gamma=gamma)
+        report, gaps = agreement_of(campaign, gamma=gamma), gaps_of(campaign)
     if output:
         jsonl.write_json(output, report)
     if markdown:
@@ -155,9 +177,27 @@ def agreement(
             agreement_page(report, work=exported(campaign), documents=campaign.documents, title=campaign.name).encode(),
         )
     if as_json:
-        show_json(report)
-    else:
-        show_table(agreement_tables(report))
+        show_json({**msgspec.structs.asdict(report), "gaps": gaps})
+        return
+    show_table(agreement_tables(report))
+    for line in gaps_lines(gaps):
+        typer.echo(line)
+
+
+def _require_synced(campaign: Campaign) -> None:
+    from khabar.campaign.files import MANIFEST
+
+    path = campaign.path(MANIFEST)
+    if not path.exists():
+        raise KhabarError(
+            Issue(
+                code="file-missing",
+                where=str(path),
+                found="no exports of the campaign",
+                expected="what `khabar campaign sync` brings home",
+                fix="Run `khabar campaign sync` first.",
+            )
+        )
 
 
 @campaign_app.command()
@@ -171,27 +211,32 @@ def adjudicate(
     as_json: AsJson = False,
 ) -> None:
     """Put what annotators differ on before the adjudicators, and take what they decided."""
-    from khabar.campaign.adjudication import set_stale_aside, take_decisions, undecided
+    from khabar.campaign.adjudication import finished_versions, set_stale_aside, take_decisions, undecided
     from khabar.campaign.studio import working_on
 
     campaign = _campaign(where, sources)
     issues: tuple[Issue, ...] = ()
     say = typer.echo if not as_json else _keep_quiet
     with working_on(campaign):
+        if revise or decisions or queue:
+            _require_synced(campaign)
         if revise:
             say(f"decisions set aside, about what is no longer a difference: {len(set_stale_aside(campaign))}")
         if decisions:
             say(f"decisions taken: {take_decisions(campaign, _read_decisions(decisions), revise=revise)}")
         elif not queue:
             issues = _by_label_studio(_studio(where, data, sources), say)
-        left = undecided(campaign)
+        left, finished = undecided(campaign), len(finished_versions(campaign))
         if queue:
-            _write_queue(campaign, queue)
+            _write_queue(campaign, queue, left.queue)
             say(f"written: {queue}")
     if as_json:
         show_json({"questions": len(left.queue), "differences": left.differences, "decided": left.decided})
-    else:
+    elif finished:
         typer.echo(f"{left.decided} differences decided, {left.differences} left in {len(left.queue)} questions")
+    else:
+        asked = campaign.config.per_document
+        typer.echo(f"no document is finished by as many annotators as asked ({asked}): there is nothing to decide yet")
     if issues:
         raise KhabarError(issues)
 
@@ -203,11 +248,11 @@ def _read_decisions(path: Path) -> list[Decision]:
     return jsonl.read_list(path, Decision)
 
 
-def _write_queue(campaign: Campaign, path: Path) -> None:
+def _write_queue(campaign: Campaign, path: Path, queue: Sequence[Knot]) -> None:
     from khabar import jsonl
-    from khabar.campaign.adjudication import questions, undecided
+    from khabar.campaign.adjudication import questions
 
-    jsonl.write_records(path, questions(campaign, undecided(campaign).queue))
+    jsonl.write_records(path, questions(campaign, queue))
 
 
 def _keep_quiet(line: str) -> None:
@@ -239,6 +284,7 @@ def close(where: Where, sources: Sources = None, as_json: AsJson = False) -> Non
     from khabar.campaign.studio import working_on
 
     campaign = _campaign(where, sources)
+    _require_synced(campaign)
     with working_on(campaign):
         closed = finish(campaign)
     counts = {
@@ -341,7 +387,8 @@ def trace(
     from khabar.report.campaign import trace_table
 
     campaign = _campaign(where, sources)
-    origins = [item for item in jsonl.read_list(campaign.path(TRACE), Origin) if item.doc_id == doc_id]
+    path = campaign.path(TRACE)
+    origins = [item for item in jsonl.read_list(path, Origin) if item.doc_id == doc_id] if path.exists() else []
     if not origins:
         raise KhabarError(_no_trace(campaign, doc_id))
     if as_json:

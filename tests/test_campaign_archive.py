@@ -141,6 +141,22 @@ def test_a_line_that_is_taken_out_is_found(tmp_path: Path) -> None:
     assert broken(archive).endswith(":1")
 
 
+def test_lines_that_are_cut_off_the_end_are_found_by_what_was_written_down(tmp_path: Path) -> None:
+    archive = Archive(tmp_path)
+    archive.require_grown(*archive.end())
+    filled(tmp_path, item("a", 1), item("b", 2))
+    end = archive.end()
+    whole = archive.log.read_bytes()
+    filled(tmp_path, item("c", 3))
+    archive.require_grown(*end)
+    for log in (whole[: whole.index(b"\n") + 1], b""):
+        archive.log.write_bytes(log)
+        filled(tmp_path, item("x", 1), item("y", 2))
+        with pytest.raises(KhabarError) as caught:
+            archive.require_grown(*end)
+        assert caught.value.code == "archive-broken"
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 @pytest.mark.parametrize("field", ["key", "account", "updated_at", "object", "doc_id", "project"])
 def test_a_line_that_is_changed_is_found_also_the_last(tmp_path: Path, number: int, field: str) -> None:

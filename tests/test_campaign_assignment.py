@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from hypothesis import strategies as st
 from test_campaign_config import made
 
 from khabar.campaign.assignment import Assignment, assign, of_annotator
+from khabar.campaign.opening import holdings, is_begun, still_given
+from khabar.campaign.studio import Seat, Studio
 from khabar.errors import KhabarError
+from khabar.label_studio import desk
 
 READERS = ["amal", "basil", "dunya"]  # of both languages; carol reads English only
 ALL = [*READERS, "carol"]
@@ -83,6 +87,38 @@ def test_one_who_left_is_not_given_anything_new() -> None:
     found = assign(made(documents("en", "en", "en")), {"d01": ["carol", "amal"]})
     assert found["d01"] == ("carol", "amal")
     assert all("carol" not in found[doc_id] for doc_id in ("d02", "d03"))
+
+
+@pytest.mark.parametrize(
+    ("task", "here", "gone"),
+    [
+        ({"annotations": []}, False, False),
+        ({"annotations": [], "drafts": [{"id": 1}]}, True, False),
+        ({"annotations": [{"was_cancelled": True}]}, True, False),
+        ({"annotations": [{"was_cancelled": False}]}, True, True),
+        ({"annotations": [{"id": 1}], "drafts": [{"id": 1}]}, True, True),
+    ],
+)
+def test_only_submitted_work_stays_with_one_who_left(task: dict[str, Any], here: bool, gone: bool) -> None:
+    assert (is_begun(task, left=False), is_begun(task, left=True)) == (here, gone)
+
+
+def test_a_draft_of_one_who_left_does_not_keep_a_document_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = made(documents("en", "en"), annotators=["amal", "basil"])
+    tasks = [
+        {"data": {"doc_id": "d01"}, "annotations": [], "drafts": [{"id": 1}]},
+        {"data": {"doc_id": "d02"}, "annotations": [{"id": 1}]},
+    ]
+    stamp = Seat(round="all", who="carol", arm="blind", campaign="c").stamp()
+    monkeypatch.setattr(Studio, "stamped", lambda _: {"c/all/carol": (SimpleNamespace(id=1), stamp)})
+    monkeypatch.setattr(desk, "list_tasks", lambda *_: tasks)
+    studio = Studio(campaign, Path("nowhere"))
+    studio.__dict__["manager"] = None
+    held, worked, _ = holdings(studio)
+    found = assign(campaign, still_given(campaign, held, worked))
+    assert set(found["d01"]) == {"amal", "basil"}
+    assert found["d02"][0] == "carol"
+    assert len(found["d02"]) == 2
 
 
 def test_every_document_that_nobody_may_take_is_named() -> None:

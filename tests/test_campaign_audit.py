@@ -1,7 +1,9 @@
 """What should not have happened to a campaign is found in snapshots made by hand."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import msgspec
 import pytest
@@ -14,7 +16,7 @@ from khabar.campaign.archive import Version, content
 from khabar.campaign.asking import decisions_from
 from khabar.campaign.audit import Finding, audit, require_same_server
 from khabar.campaign.closing import close
-from khabar.campaign.config import ASSISTED, BLIND, Campaign, project_title
+from khabar.campaign.config import ASSISTED, BLIND, Campaign, labels_version, project_title
 from khabar.campaign.files import (
     ACCOUNTS,
     DECISIONS,
@@ -29,13 +31,16 @@ from khabar.campaign.files import (
     read_accepted,
     read_arms,
     read_decisions,
+    read_findings,
     read_work,
 )
 from khabar.campaign.queue import version_in
+from khabar.campaign.restoring import restore
 from khabar.campaign.status import documents_an_hour
-from khabar.campaign.studio import ADJUDICATE, Json, Project, Seat, Snapshot, read_stamp, write_stamp
-from khabar.campaign.sync import versions_of
+from khabar.campaign.studio import ADJUDICATE, Json, Project, Seat, Snapshot, Studio, read_stamp, write_stamp
+from khabar.campaign.sync import synchronise, versions_of
 from khabar.errors import KhabarError
+from khabar.label_studio import desk
 from khabar.label_studio.convert import to_prediction, to_result, to_task
 from khabar.types import Annotation
 
@@ -133,6 +138,18 @@ def test_forged_and_unknown_accounts_are_found(campaign: Campaign) -> None:
     assert codes(campaign, good(completed_by=1, updated_by=2)) == ["annotator-unknown", "account-foreign"]
 
 
+def test_an_answer_is_an_adjudicators_own(campaign: Campaign) -> None:
+    def asked(who: str, **fields: Any) -> list[str]:
+        question = {**task(0, work(who, **fields)), "data": {**task(0)["data"], "knot": "k1"}}
+        return codes(campaign, snapshot(project(ADJUDICATE, question)))
+
+    assert asked("judge") == asked("judge", updated_by=None) == []
+    assert asked("judge", updated_by=2) == ["account-foreign"]
+    assert asked("basil") == ["account-foreign"]
+    assert asked("stranger") == ["annotator-unknown"]
+    assert asked("stranger", was_cancelled=True) == []
+
+
 def test_another_server_is_refused() -> None:
     require_same_server({}, ACCOUNTS_NOW)
     require_same_server(ACCOUNTS_NOW, {**ACCOUNTS_NOW, "6": "carol@khabar.invalid"})
@@ -154,6 +171,28 @@ def test_an_account_that_is_gone_or_gave_its_number_to_another_is_found(campaign
         (one,) = audit(campaign, msgspec.structs.replace(good(), accounts=now), {}, ACCOUNTS_NOW)
         assert (one.code, one.key) == ("accounts-changed", "judge@khabar.invalid")
         assert one.issue.found.startswith(words)
+
+
+@pytest.mark.parametrize(("number", "email"), [("9", "basil@khabar.invalid"), ("3", "dunya@khabar.invalid")])
+def test_an_account_that_changed_stays_a_finding_until_it_is_accepted(
+    campaign: Campaign, number: str, email: str
+) -> None:
+    def known() -> dict[str, str]:
+        return jsonl.read_json(campaign.path(ACCOUNTS), dict[str, str])
+
+    fewer = {number: email for number, email in ACCOUNTS_NOW.items() if number != "3"}
+    now = snapshot(project("amal", task(0, work())), accounts={**fewer, number: email})
+    synced(campaign, snapshot(project("amal", task(0, work()))))
+    for _ in range(2):
+        synced(campaign, now)
+        (one,) = open_findings(campaign)
+        assert (one.code, one.key) == ("accounts-changed", "basil@khabar.invalid")
+        assert known() == ACCOUNTS_NOW
+    accept(campaign, one.id, reason="It was made again.")
+    for _ in range(2):
+        synced(campaign, now)
+        assert open_findings(campaign) == []
+        assert known() == {**ACCOUNTS_NOW, number: email}
 
 
 # ---------------------------------------------------------------- what is gone
@@ -246,6 +285,63 @@ def test_a_changed_configuration_is_found_under_annotations_only(campaign: Campa
     assert codes(campaign, snapshot(project("amal", task(0), config="other"))) == []
 
 
+def test_a_project_of_other_labels_or_another_title_is_found(campaign: Campaign) -> None:
+    replace, one = msgspec.structs.replace, project("amal", task(0))
+    old = replace(one, stamp=replace(one.stamp, labels="0.9:abc"))
+    for changed, words in ((old, "labels 0.9:abc"), (replace(one, shown="Ours"), "renamed to 'Ours'")):
+        (found,) = found_in(campaign, snapshot(changed))
+        assert found.code == "project-changed"
+        assert words in found.issue.found
+    synced(campaign, snapshot(old))
+    assert jsonl.read_json(campaign.path(MANIFEST), Manifest).labels == "0.9:abc" != labels_version()
+    with pytest.raises(KhabarError, match=r"0\.9:abc"):
+        read_work(campaign)
+
+
+def server_with(monkeypatch: pytest.MonkeyPatch, *projects: tuple[str, Project]) -> None:
+    """Put projects under titles into a Label Studio that is not there."""
+    listed = [
+        SimpleNamespace(id=number, title=title, description=write_stamp(item.stamp), label_config="")
+        for number, (title, item) in enumerate(projects, 1)
+    ]
+    monkeypatch.setattr(Studio, "manager", None)
+    monkeypatch.setattr(desk, "list_projects", lambda _: listed)
+    monkeypatch.setattr(desk, "list_accounts", lambda _: ACCOUNTS_NOW)
+    monkeypatch.setattr(desk, "export_tasks", lambda _, number: list(projects[number - 1][1].tasks))
+
+
+def test_the_work_of_a_renamed_project_is_kept_under_its_own_title(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = project("amal", task(0, work()))
+    server_with(monkeypatch, ("c/all/better name", mine))
+    studio = Studio(campaign, campaign.folder)
+    found = synchronise(studio)
+    assert "renamed to 'c/all/better name'" in [item.issue.found for item in found.open]
+    assert ("annotation", "c/all/amal", "amal-0") in archive_of(campaign).newest()
+    assert len(read_work(campaign)[0]["amal"]) == 1
+    server_with(monkeypatch, ("Ours", mine), ("c/all/amal", mine))
+    with pytest.raises(KhabarError, match="'Ours' and 'c/all/amal'"):
+        studio.stamped()
+
+
+def test_a_renamed_project_is_not_opened_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = project("amal")
+    server_with(monkeypatch, ("Ours", mine))
+    client = MagicMock()
+    with pytest.raises(KhabarError, match="renamed to 'Ours'"):
+        desk.ensure_project(client, mine.title, "<View/>", description=write_stamp(mine.stamp))
+    client.projects.create.assert_not_called()
+
+
+def test_tasks_without_a_key_are_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = [{**task(0), "id": number, "data": {"text": "x"}} for number in (7, 8)]
+    monkeypatch.setattr(desk, "list_tasks", lambda *_: [*bare, task(0), {**task(0), "id": 9}])
+    client = MagicMock()
+    assert [item["id"] for item in desk._without_copies(client, 1, "doc_id")] == [7, 8, 1]
+    client.tasks.delete.assert_called_once_with(id="9")
+
+
 def test_predictions_in_a_blind_project_are_found(campaign: Campaign) -> None:
     shown = [to_prediction(GOLD, TEXT, model_version="crf")]
     assert codes(campaign, snapshot(project("amal", task(0, predictions=shown)))) == ["blind-broken"]
@@ -277,6 +373,20 @@ def test_unlabelled_relations_foreign_labels_and_spans_outside_are_found(campaig
     assert codes(campaign, good(made=wrong)) == ["filler-not-allowed"]
 
 
+def test_findings_quote_no_words_of_texts_that_may_not_be_shipped(tmp_path: Path) -> None:
+    result = to_result(GOLD, TEXT)
+    moved = [{**item, "value": {**item["value"], "start": 1}} if item.get("id") == "m1" else item for item in result]
+    shown = {"id": "m1", "type": "textarea", "from_name": "referent", "value": {"text": "shelled by rebels"}}
+    quoting = good(result=[*moved, shown])
+    for origin, quoted in (("wire", False), ("own", True)):
+        campaign = load(tmp_path / origin, [msgspec.structs.replace(item, origin=origin) for item in DOCS])
+        synced(campaign, quoting)
+        assert {"span-text", "region-shape"} <= {item.code for item in open_findings(campaign)}
+        kept = campaign.path(FINDINGS).read_text()
+        assert ("Rebels" in kept) is ("ebels" in kept) is ("shelled by" in kept) is quoted
+        assert "(1–6)" in kept
+
+
 def test_implausible_speed_is_a_persons_only(tmp_path: Path) -> None:
     words, items = len(TEXT.split()), len(GOLD.items)
     least = words / 100 * 12 + items * 0.8
@@ -301,14 +411,8 @@ def test_a_finding_keeps_its_name_as_long_as_the_same_is_found(campaign: Campaig
 
 def synced(campaign: Campaign, *snapshots: Snapshot) -> None:
     """Keep snapshots as a synchronisation does, without a server."""
-    from khabar.campaign.sync import _write_exports
-
-    archive = archive_of(campaign)
     for each in snapshots:
-        before = archive.newest()
-        archive.put(versions_of(each, keep_text=campaign.shippable), seen_at=T1)
-        jsonl.write_json(campaign.path(FINDINGS), audit(campaign, each, before, {}))
-        _write_exports(campaign, each, each.accounts)
+        synchronise(Studio(campaign, campaign.folder), snapshot=each)
 
 
 def test_a_finding_is_accepted_with_a_reason_and_stays_so(campaign: Campaign) -> None:
@@ -356,7 +460,124 @@ def test_too_fast_is_no_reason_to_pass_over_anything_else(campaign: Campaign) ->
     assert read_work(campaign)[0]["amal"] == []
 
 
+def test_what_lapsed_stays_until_it_is_accepted_and_what_was_mended_ends(campaign: Campaign) -> None:
+    shown = [to_prediction(GOLD, TEXT, model_version="crf")]
+    relation = {"type": "relation", "from_id": "e1", "to_id": "m4", "direction": "right", "labels": []}
+    bad = work(at=T2, updated_by=3, lead_time=0.1, result=[*to_result(GOLD, TEXT), relation])
+    synced(campaign, good(), snapshot(project("amal", task(0, bad), task(1, predictions=shown))))
+    assert {"account-foreign", "blind-broken", "relation-unlabelled", "speed-implausible"} <= {
+        item.code for item in open_findings(campaign)
+    }
+    before = {item.id for item in open_findings(campaign)}
+    for _ in range(2):
+        synced(campaign, good(T3))
+        left = open_findings(campaign)
+        assert sorted((item.code, item.seen) for item in left) == [("account-foreign", False), ("blind-broken", False)]
+        assert {item.id for item in left} <= before
+        assert all(item.issue.found.count("no longer seen") == 1 for item in left)
+    with pytest.raises(KhabarError) as caught:
+        close(campaign)
+    assert sum("no longer seen" in issue.found for issue in caught.value.issues) == 2
+    with pytest.raises(KhabarError, match="--use for blind-broken"):
+        accept(campaign, left[0].id, reason="R", use="abc")
+    for item in left:
+        accept(campaign, item.id, reason="Its author saw it.")
+    synced(campaign, good(T3))
+    assert open_findings(campaign) == []
+    assert len(read_findings(campaign)) == 2
+    assert len(read_work(campaign)[0]["amal"]) == 1
+
+
+def test_no_version_counts_instead_of_work_that_is_gone(campaign: Campaign) -> None:
+    synced(
+        campaign, good(), snapshot(project("amal", task(0), task(1)), project("basil", task(0, work("basil", at=T2))))
+    )
+    gone = next(item for item in open_findings(campaign) if item.key == "amal-0")
+    with pytest.raises(KhabarError, match="campaign restore"):
+        accept(campaign, gone.id, reason="R", use=archive_of(campaign).versions()[1].object)
+    assert read_accepted(campaign) == {}
+
+
+# ---------------------------------------------------------------- brought back
+
+
+class Saved:
+    """A Label Studio that is not there: what was saved in it, and by whom."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, now: Snapshot, *, elsewhere: tuple[str, ...] = ()) -> None:
+        self.made: list[tuple[str, int]] = []
+        self.elsewhere = elsewhere
+        monkeypatch.setattr(Studio, "snapshot", lambda _: now)
+        monkeypatch.setattr(Studio, "client", lambda _, email: email)
+        monkeypatch.setattr(desk, "create_annotation", self.create)
+
+    def create(self, email: str, task: int, result: list[Json], *, unique_id: str | None) -> bool:
+        if unique_id in self.elsewhere:
+            return False
+        self.made.append((email, len(result)))
+        return True
+
+
+def brought_back(campaign: Campaign) -> tuple[list[str], list[str]]:
+    """Restore, and give the lines and the codes of what was left."""
+    lines: list[str] = []
+    try:
+        lines.extend(restore(Studio(campaign, campaign.folder)))
+    except KhabarError as error:
+        return lines, [issue.code for issue in error.issues]
+    return lines, []
+
+
+def test_the_authors_own_version_is_brought_back_and_no_other(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    less = annotation(mention("m1", 0, 6, "PERSON"))
+    empty = snapshot(project("amal", task(0), task(1)), project("basil", task(0, work("basil", at=T4)), task(1)))
+    synced(campaign, good(), good(T2, updated_by=3, made=less), empty)
+    desk_ = Saved(monkeypatch, empty)
+    ((line,), left) = brought_back(campaign)
+    assert left == []
+    assert desk_.made == [("amal@khabar.invalid", len(to_result(GOLD, TEXT)))]
+    assert line.startswith(f"c/all/amal, d1: the version of {T1} is back")
+    assert line.endswith(f"that of {T2} is newer, but another hand saved it")
+
+
+def test_restoring_goes_on_and_tells_what_could_not_be_brought_back(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = "6b686162-6172-4000-8000-000000000009"
+    lost = [
+        work("stranger", at=T1),
+        work("amal", at=T1, unique_id=taken),
+        work("amal", at=T1, unique_id="changed", updated_by=3),
+        work("amal", at=T1, unique_id="own"),
+    ]
+    there = project("basil", task(1, work("basil", at=T4, doc=1)))
+    synced(
+        campaign,
+        snapshot(project("amal", task(0, *lost)), project("basil", task(0, work("basil")), part="gone"), there),
+        snapshot(project("amal", task(0)), there),
+    )
+    desk_ = Saved(monkeypatch, snapshot(project("amal", task(0)), there), elsewhere=(taken,))
+    lines, left = brought_back(campaign)
+    assert [line[:40] for line in lines] == ["c/all/amal, d1: the version of 2026-01-0"]
+    assert sorted(left) == ["account-foreign", "annotator-unknown", "project-changed", "project-changed"]
+    assert [email for email, _ in desk_.made] == ["amal@khabar.invalid"]
+
+
 # ---------------------------------------------------------------- exports
+
+
+def test_a_log_that_was_cut_by_whole_lines_is_found(campaign: Campaign) -> None:
+    synced(campaign, good())
+    log = archive_of(campaign).log
+    whole = log.read_bytes()
+    log.write_bytes(b"".join(whole.splitlines(keepends=True)[:-2]))
+    with pytest.raises(KhabarError) as caught:
+        synced(campaign, good())
+    assert caught.value.code == "archive-broken"
+    log.write_bytes(whole)
+    synced(campaign, good(T2), good(T2))
 
 
 def test_exports_of_another_campaign_or_other_labels_are_refused(campaign: Campaign) -> None:

@@ -1,5 +1,6 @@
 """The file campaign.toml: what is refused, which document is in which round and arm."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from builders import document
 from campaigns import CONFIG, documents, everybody, load, person, to_toml, write
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.table import Table
+from typer.testing import CliRunner
 
 from khabar import jsonl
 from khabar.campaign.config import (
@@ -21,10 +24,19 @@ from khabar.campaign.config import (
     Round,
     config_hash,
     is_model,
+    labels_version,
     load_campaign,
     project_title,
 )
+from khabar.campaign.files import Manifest
+from khabar.campaign.opening import open_campaign
+from khabar.campaign.status import Progress, Status
+from khabar.campaign.studio import Studio
+from khabar.cli_campaign import campaign_app
 from khabar.errors import KhabarError
+from khabar.label_studio.convert import to_task
+from khabar.label_studio.server import annotator_email, lost
+from khabar.report.campaign import status_table
 from khabar.types import Document
 
 THREE = documents("en", "ar", "en")
@@ -109,6 +121,27 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, text: str, w
 )
 def test_what_cannot_be_carried_out_is_refused(tmp_path: Path, config: dict[str, Any], code: str, words: str) -> None:
     assert (code, words) in refused(tmp_path, **config)
+
+
+def test_the_message_on_a_missing_register_says_where_one_is_shown(tmp_path: Path) -> None:
+    with pytest.raises(KhabarError, match=r"Write people\.json; annotations/manual/manager\.md shows one"):
+        load(tmp_path, THREE, register="people.json")
+
+
+@pytest.mark.parametrize("kind", ["Human", "person", "humans", "", "modle"])
+def test_a_kind_of_annotator_that_there_is_not_is_refused(tmp_path: Path, kind: str) -> None:
+    people = [person("amal", "en", "ar", kind=kind), *everybody()[1:]]
+    assert refused(tmp_path, people=people) == [("campaign-invalid", f"annotator 'amal' of kind {kind!r}")]
+    with pytest.raises(KhabarError, match="expected 'human', 'model', 'language model'"):
+        load_campaign(tmp_path)
+
+
+def test_whoever_is_said_to_be_a_model_is_one_and_nobody_else(tmp_path: Path) -> None:
+    kinds = {"amal": "model", "basil": "language model"}
+    people = [person(name, "en", "ar", kind=kinds.get(name, "human")) for name in ("amal", "basil", "carol", "judge")]
+    known = load(tmp_path, THREE, people).known
+    assert [name for name in known if is_model(known, name)] == ["amal", "basil"]
+    assert not is_model({"x": person("x", "en", kind="Human")}, "x")
 
 
 def test_the_nearest_name_is_suggested(tmp_path: Path) -> None:
@@ -256,6 +289,116 @@ def test_titles_tell_campaign_round_annotator_and_arm() -> None:
 
 def test_white_space_is_no_part_of_a_configuration() -> None:
     assert config_hash("<View>\n <Text/>\n</View>") == config_hash("<View><Text/></View>") != config_hash("<View/>")
+
+
+# ---------------------------------------------------------------- what the commands say when there is little
+
+
+def said(*words: object) -> tuple[int, str]:
+    done = CliRunner().invoke(campaign_app, [str(word) for word in words])
+    issues = done.exception.args[0] if isinstance(done.exception, KhabarError) else ""
+    return done.exit_code, done.output + issues
+
+
+def exports(campaign: Campaign, **results: dict[str, list[Any] | None]) -> None:
+    """Write exports as sync does: for each annotator the results by document; None is a task without work."""
+    jsonl.write_json(campaign.path("exports/manifest.json"), Manifest(campaign=campaign.name, labels=labels_version()))
+    numbers = {str(number): annotator_email(name) for number, name in enumerate(results, 1)}
+    jsonl.write_json(campaign.path("exports/accounts.json"), numbers)
+    for number, (name, work) in enumerate(results.items(), 1):
+        tasks = [
+            {
+                **to_task(campaign.documents[doc_id]),
+                "annotations": [] if result is None else [{"id": 1, "completed_by": number, "result": result}],
+            }
+            for doc_id, result in work.items()
+        ]
+        jsonl.write_json(campaign.path(f"exports/{name}.json"), tasks)
+
+
+@pytest.mark.parametrize("words", [("agreement",), ("adjudicate", "--revise"), ("close",)])
+def test_what_needs_exports_names_the_command_that_makes_them(tmp_path: Path, words: tuple[str, ...]) -> None:
+    load(tmp_path, THREE)
+    code, told = said(words[0], tmp_path, *words[1:])
+    assert code == 1
+    assert "Run `khabar campaign sync` first." in told
+
+
+def test_a_trace_wants_a_closed_campaign(tmp_path: Path) -> None:
+    load(tmp_path, THREE)
+    code, told = said("trace", tmp_path, "d01")
+    assert code == 1
+    assert "[document-unknown]" in told
+    assert "Close the campaign first" in told
+
+
+def test_agreement_says_what_it_leaves_out_and_what_is_not_finished(tmp_path: Path) -> None:
+    campaign = load(tmp_path, THREE)
+    broken = [{"type": "relation", "from_id": "a", "to_id": "b", "labels": []}]
+    exports(campaign, amal={"d01": [], "d02": broken}, basil={"d01": [], "d02": None})
+    _, told = said("agreement", tmp_path, "--no-gamma")
+    assert "left out for what is wrong: 1 annotations of 1 documents" in told
+    assert "d02, amal: link-dangling\n" in told
+    assert "not finished by all: 1 documents: d02" in told
+    gaps = json.loads(said("agreement", tmp_path, "--no-gamma", "--json")[1])["gaps"]
+    assert gaps["left_out"] == [{"doc_id": "d02", "annotators": ["amal"], "codes": ["link-dangling"]}]
+    assert gaps["unfinished"] == ["d02"]
+
+
+def test_agreement_on_all_that_is_there_says_nothing_more(tmp_path: Path) -> None:
+    exports(load(tmp_path, THREE), amal={"d01": []}, basil={"d01": []})
+    _, told = said("agreement", tmp_path, "--no-gamma")
+    assert "left out" not in told
+    assert "not finished" not in told
+
+
+def test_nothing_is_said_to_be_decided_where_nothing_is_finished(tmp_path: Path) -> None:
+    exports(load(tmp_path, THREE), amal={"d01": []}, basil={"d01": None})
+    queue = tmp_path / "queue.jsonl"
+    _, told = said("adjudicate", tmp_path, "--queue", queue)
+    assert "no document is finished by as many annotators as asked (2)" in told
+    assert "0 differences" not in told
+
+
+def test_a_watch_goes_on_when_the_server_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(tmp_path, THREE)
+    place = Progress(
+        round="all", who="amal", kind="human", arm="blind", documents=3, done=1, begun=1, remaining=2,
+        pace=None, minutes=None, hours_left=None,
+    )  # fmt: skip
+    seen = Status(
+        campaign="c", at="now", places=(place,), unexported=0, oldest_unexported=None, findings=2, decisions=0
+    )
+    assert json.loads(msgspec.json.encode(seen))["places"][0]["remaining"] == 2
+    answers = iter([seen, KhabarError(lost("address", "nothing")), seen, KeyboardInterrupt()])
+
+    def look(_: object) -> Status:
+        answer = next(answers)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("khabar.campaign.status.look", look)
+    shown: list[str] = []
+
+    def keep(status: Status, *, trouble: str = "") -> Table:
+        table = status_table(status, trouble=trouble)
+        shown.append(str(table.caption))
+        return table
+
+    monkeypatch.setattr("khabar.report.campaign.status_table", keep)
+    CliRunner().invoke(campaign_app, ["status", str(tmp_path), "--watch", "0.001"])
+    assert ["does not answer" in caption for caption in shown] == [False, True, False]
+    assert all("2 findings" in caption for caption in shown)
+
+
+def test_a_backend_wants_an_assisted_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    studio = Studio(load(tmp_path, THREE), tmp_path / "data")
+    monkeypatch.setattr(Studio, "remove_copies", lambda _: None)
+    monkeypatch.setattr(Studio, "stamped", lambda _: {})
+    with pytest.raises(KhabarError, match="no assisted project") as caught:
+        list(open_campaign(studio, backend="http://127.0.0.1:9090"))
+    assert caught.value.code == "campaign-invalid"
 
 
 def test_wire_texts_are_not_shippable(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -7,10 +9,13 @@ import studio
 from PIL import Image
 from typer.testing import CliRunner
 
-from khabar.campaign.config import Config, Preannotation, Round, Speed
+from khabar.campaign.config import KINDS, Config, Preannotation, Round, Speed
 from khabar.cli import app
 from khabar.cli_campaign import campaign_app
 from khabar.errors import CODES
+from khabar.types import Document
+from khabar.validate import check_documents
+from khabar.workspace import Annotators
 
 ROOT = Path(__file__).resolve().parent.parent
 MANUAL = ROOT / "annotations" / "manual"
@@ -37,7 +42,32 @@ def test_everything_that_the_manual_names_is_there(path: Path) -> None:
 
 
 def test_every_command_of_a_campaign_is_in_the_manual() -> None:
-    assert [name for name in sorted(names(campaign_app)) if f"{name}" not in MANAGER] == []
+    told = set(re.findall(r"khabar campaign ([a-z-]+)", MANAGER))
+    assert sorted(names(campaign_app) - told) == []
+
+
+def test_the_examples_of_the_manual_are_a_register_and_a_document() -> None:
+    blocks = re.findall(r"```json\n(.*?)```", MANAGER, re.DOTALL)
+    register = next(block for block in blocks if '"annotators"' in block)
+    known = msgspec.json.decode(register, type=Annotators).annotators
+    assert {item.kind for item in known} <= set(KINDS)
+    document = msgspec.json.decode(next(block for block in blocks if '"sha256"' in block), type=Document)
+    assert list(check_documents([document])) == []
+    assert [kind for kind in KINDS if f'"{kind}"' not in MANAGER] == []
+
+
+def test_make_clean_spares_the_data_of_a_label_studio(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("label_studio/khabar.json", "team/server/khabar.json", "predictions/crf.jsonl"):
+        (tmp_path / ".khabar" / name).parent.mkdir(parents=True)
+        (tmp_path / ".khabar" / name).touch()
+    (tmp_path / "dist").mkdir()
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert sorted(path.name for path in (tmp_path / ".khabar").iterdir()) == ["label_studio", "team"]
+    assert (tmp_path / ".khabar" / "team" / "server" / "khabar.json").exists()
+    assert not (tmp_path / "dist").exists()
+    shutil.rmtree(tmp_path / ".khabar")
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
 
 
 def test_every_option_named_in_the_manual_exists() -> None:
@@ -73,10 +103,9 @@ def test_pictures_are_small_and_shown(path: Path) -> None:
 @pytest.mark.slow
 def test_the_terminal_shows_what_the_manual_shows(studio_template: Path, tmp_path: Path) -> None:
     import sys
-    from subprocess import run
 
     with studio.running(studio_template, tmp_path / "server") as data:
         script = [sys.executable, str(ROOT / "scripts" / "rehearse_campaign.py"), "--check"]
         place = ["--data", str(data), "--place", str(tmp_path / "place")]
-        done = run([*script, *place], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run([*script, *place], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

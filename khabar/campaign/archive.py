@@ -2,7 +2,8 @@
 
 `objects/<sha256>.json` holds what Label Studio said, and `log.jsonl` one line for each version met.
 An object is written before its line. Each line holds a hash of itself and of the line before it, so that a
-line that was changed, or taken out from between others, is found.
+line that was changed, or taken out from between others, is found. Lines that are cut off the end are found by
+`Archive.require_grown`, from what the last synchronisation wrote down of the end.
 """
 
 from __future__ import annotations
@@ -78,6 +79,26 @@ class Archive(msgspec.Struct, frozen=True):
             if known is None or known.updated_at <= version.updated_at:
                 found[version.identity] = version
         return found
+
+    def end(self) -> tuple[int, str]:
+        """Give the number of lines and the hash of the last, by which a log that was cut can be told."""
+        lines = list(_read_log(self.log))
+        return len(lines), lines[-1].chain if lines else START
+
+    def require_grown(self, lines: int, chain: str) -> None:
+        """Refuse a log that does not begin with what was there before.
+
+        Args:
+            lines: how many there were.
+            chain: the hash of the last of them.
+
+        Raises:
+            KhabarError: archive-broken.
+        """
+        there = list(_read_log(self.log))
+        if lines and (len(there) < lines or there[lines - 1].chain != chain):
+            found = f"{len(there)} lines, which do not begin with the {lines} of the last synchronisation"
+            raise KhabarError(_broken(str(self.log), found))
 
     def read(self, name: str) -> Json:
         """Read an object by its hash.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 import msgspec
 
 from khabar.campaign.archive import Version
-from khabar.campaign.config import BLIND, Campaign, is_model
+from khabar.campaign.config import BLIND, Campaign, is_model, labels_version
 from khabar.campaign.studio import ADJUDICATE, Json, Project, Snapshot
 from khabar.errors import Issue, KhabarError
 from khabar.label_studio.convert import from_result
@@ -20,18 +20,24 @@ from khabar.validate import check_annotation
 
 Latest = Mapping[tuple[str, str, str], Version]
 FAST = "speed-implausible"
+LOST = ("database-restored", "annotation-deleted")
+# Mended or covered up, these may have done harm: somebody has to say that they have not.
+LASTING = ("account-foreign", "annotator-unknown", "blind-broken", "document-hash", "project-changed")
+UNSEEN = ", no longer seen"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something found: in which project, about which document and annotation, and what it is.
 
     `id` stays the same as long as the same thing is found, so that it can be accepted by name.
+    `seen` is False for what was found before and is not there any more.
     """
 
     id: str
     project: str
     key: str
     issue: Issue
+    seen: bool = True
 
     @property
     def code(self) -> str:
@@ -55,12 +61,33 @@ def audit(campaign: Campaign, snapshot: Snapshot, latest: Latest, accounts: Mapp
     restored = _restored(snapshot, latest)
     findings += _about_restoration(restored)
     for project in snapshot.projects.values():
-        findings += _check_config(project)
+        findings += _check_project(project)
         findings += _check_tasks(campaign, project)
-        if project.stamp.who != ADJUDICATE:
+        if project.stamp.who == ADJUDICATE:
+            findings += _check_answers(campaign, project, snapshot.accounts)
+        else:
             findings += _check_work(campaign, project, snapshot.accounts)
     findings += _check_gone(snapshot, latest, restored)
-    return findings
+    return list({item.id: item for item in findings}.values())
+
+
+def lasting(before: Sequence[Finding], now: Sequence[Finding]) -> list[Finding]:
+    """List what was found before, is not found any more, and must not be passed over.
+
+    A foreign edit that its author saved on top of, or predictions that were shown and deleted, leave no trace
+    in what Label Studio holds; they stay listed, marked as no longer seen.
+
+    Args:
+        before: what was found, in the order of finding.
+        now: what is found.
+    """
+    there = {item.id for item in now}
+    return [_unseen(item) for item in before if item.code in LASTING and item.id not in there]
+
+
+def _unseen(item: Finding) -> Finding:
+    found = item.issue.found.removesuffix(UNSEEN) + UNSEEN
+    return msgspec.structs.replace(item, seen=False, issue=msgspec.structs.replace(item.issue, found=found))
 
 
 def finding(project: str, key: str, issue: Issue) -> Finding:
@@ -82,6 +109,8 @@ def _issue(code: str, where: str, found: str, expected: str, fix: str, doc_id: s
 def require_same_server(before: Mapping[str, str], now: Mapping[str, str]) -> None:
     """Refuse a server on which the accounts that were seen before have other numbers.
 
+    An account that was removed and made again has a later number, and its own is nobody's: that is a finding.
+
     Args:
         before: account number to address, as seen before.
         now: the same, of this server.
@@ -99,18 +128,43 @@ def require_same_server(before: Mapping[str, str], now: Mapping[str, str]) -> No
             "This is another server: name the data folder of the campaign's own.",
         )
         for number, email in before.items()
-        if numbers.get(email, number) != number
+        if numbers.get(email, number) != number and not _made_again(number, numbers[email], before, now)
     ]
     if changed:
         raise KhabarError(changed)
 
 
+def _made_again(old: str, new: str, before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    return old not in now and int(new) > int(old) and before.get(new) in (None, now[new])
+
+
+def known_accounts(before: Mapping[str, str], now: Mapping[str, str], waiting: Collection[str]) -> dict[str, str]:
+    """Tell whose the account numbers are, leaving out what changed until that is accepted.
+
+    Args:
+        before: account number to address, as known before.
+        now: the same, of the server.
+        waiting: the addresses of accounts whose change (accounts-changed) nobody has accepted.
+    """
+    new = {n: email for n, email in now.items() if email not in waiting and before.get(n) not in waiting}
+    return {**before, **new}
+
+
 def _check_accounts(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Finding]:
+    numbers = {email: number for number, email in now.items()}
     for number, email in before.items():
         if now.get(number) != email:
-            fix = "An older database was brought back: `khabar campaign open` makes the account again."
-            found = f"{now[number]} under its number" if number in now else "no such account"
+            found, fix = _account_change(number, email, now, numbers)
             yield finding("", email, _issue("accounts-changed", f"account {email}", found, f"number {number}", fix))
+
+
+def _account_change(number: str, email: str, now: Mapping[str, str], numbers: Mapping[str, str]) -> tuple[str, str]:
+    accept = "`khabar campaign accept` with a reason lets the new number count after the next sync."
+    if number in now:
+        return f"{now[number]} under its number", f"Its number was given away; {accept}"
+    if email in numbers:
+        return f"number {numbers[email]}, made again", f"Its work under the old number has no account; {accept}"
+    return "no such account", "An older database was brought back: `khabar campaign open` makes the account again."
 
 
 def annotation_key(item: Json) -> str:
@@ -204,19 +258,23 @@ def _is_question(version: Version) -> bool:
     return version.kind == "task" and version.project.split("/")[2:3] == [ADJUDICATE]
 
 
-def _check_config(project: Project) -> Iterator[Finding]:
-    if project.config != project.stamp.config and any(task["annotations"] for task in project.tasks):
-        yield finding(
-            project.title,
-            "",
-            _issue(
-                "project-changed",
-                f"project {project.title!r}",
-                f"labelling configuration {project.config}, under annotations that are there",
-                f"{project.stamp.config}, with which it was opened",
-                "Bring the configuration back in the project's settings; new labels want a new campaign.",
-            ),
-        )
+def _check_project(project: Project) -> Iterator[Finding]:
+    for found, expected, fix in _changes(project):
+        issue = _issue("project-changed", f"project {project.title!r}", found, expected, fix)
+        yield finding(project.title, "", issue)
+
+
+def _changes(project: Project) -> Iterator[tuple[str, str, str]]:
+    stamp, labels = project.stamp, labels_version()
+    if project.shown:
+        yield f"renamed to {project.shown!r}", "its own title", "Give it its title back; its work is kept under it."
+    if stamp.labels != labels:
+        fix = "Use the khabar that it was opened with; new labels want a new campaign."
+        yield f"opened with labels {stamp.labels}", f"{labels}, those of this khabar", fix
+    if project.config != stamp.config and any(task["annotations"] for task in project.tasks):
+        found = f"labelling configuration {project.config}, under annotations that are there"
+        fix = "Bring the configuration back in the project's settings; new labels want a new campaign."
+        yield found, f"{stamp.config}, with which it was opened", fix
 
 
 def _check_tasks(campaign: Campaign, project: Project) -> Iterator[Finding]:
@@ -266,34 +324,55 @@ def _check_work(campaign: Campaign, project: Project, accounts: Mapping[str, str
                 yield finding(project.title, annotation_key(item), issue)
 
 
+def _check_answers(campaign: Campaign, project: Project, accounts: Mapping[str, str]) -> Iterator[Finding]:
+    owners = tuple(annotator_email(name) for name in campaign.config.adjudicators)
+    for task in project.tasks:
+        where = f"project {project.title!r}, document {task['data'].get('doc_id')}"
+        for item in task["annotations"]:
+            if not item.get("was_cancelled"):
+                for issue in _check_hands(campaign, owners, item, where, accounts):
+                    yield finding(project.title, annotation_key(item), issue)
+
+
 def _check_item(
     campaign: Campaign, project: Project, document: Document | None, item: Json, accounts: Mapping[str, str]
 ) -> Iterator[Issue]:
     where = f"project {project.title!r}, document {document.doc_id if document else '?'}"
-    author = address(item.get("completed_by"), accounts)
-    editor = author if item.get("updated_by") is None else address(item["updated_by"], accounts)
-    yield from _check_hands(campaign, project, item, where, author, editor)
+    yield from _check_hands(campaign, (annotator_email(project.stamp.who),), item, where, accounts)
     if document is None:
         return
     annotation, unread = from_result(item["result"], document, author=project.stamp.who)
-    yield from (msgspec.structs.replace(issue, where=f"{where}: {issue.where}") for issue in unread)
-    for issue in check_annotation(annotation, document):
-        yield msgspec.structs.replace(issue, where=f"{where}: {issue.where}")
+    for issue in (*unread, *check_annotation(annotation, document)):
+        told = issue if campaign.shippable else _without_words(issue)
+        yield msgspec.structs.replace(told, where=f"{where}: {issue.where}")
     if project.stamp.who in campaign.known and not is_model(campaign.known, project.stamp.who):
         yield from _check_speed(campaign, where, document, annotation, item.get("lead_time"))
 
 
+def _without_words(issue: Issue) -> Issue:
+    # Findings are kept in files, and the words of a text that may not be shipped are in none.
+    if issue.code == "span-text":
+        found, expected = "other words in the record", "the words that stand at these offsets"
+    elif issue.code == "region-shape" and issue.found.startswith("text "):
+        found, expected = "text of another shape", issue.expected
+    else:
+        return issue
+    return msgspec.structs.replace(issue, found=found, expected=expected)
+
+
 def _check_hands(
-    campaign: Campaign, project: Project, item: Json, where: str, author: str, editor: str
+    campaign: Campaign, owners: Sequence[str], item: Json, where: str, accounts: Mapping[str, str]
 ) -> Iterator[Issue]:
-    owner, doc_id = annotator_email(project.stamp.who), where.rpartition(" ")[2]
+    author = address(item.get("completed_by"), accounts)
+    editor = author if item.get("updated_by") is None else address(item["updated_by"], accounts)
+    doc_id = where.rpartition(" ")[2]
     # With the time, for a word that accepts one change says nothing of the next.
     when = f", of {item.get('updated_at')}"
     known = {annotator_email(name) for name in campaign.known}
-    if author != owner:
+    if author not in owners:
         code = "account-foreign" if author in known else "annotator-unknown"
         fix = "Delete it, or accept it with a reason; it does not count as its annotator's."
-        yield _issue(code, where, f"work under the account {author}{when}", owner, fix, doc_id)
+        yield _issue(code, where, f"work under the account {author}{when}", ", ".join(owners) or "nobody", fix, doc_id)
     if editor != author:
         fix = "Choose the author's own version: `khabar campaign accept FINDING --use VERSION`."
         found = f"work of {author}, changed by {editor}{when}"

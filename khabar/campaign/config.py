@@ -22,6 +22,9 @@ from khabar.workspace import Annotator, Annotators
 
 BLIND, ASSISTED = "blind", "assisted"
 HUMAN = "human"
+# What the register may call an annotator; the two words for a model mean the same.
+MODELS = ("model", "language model")
+KINDS = (HUMAN, *MODELS)
 TITLE_LIMIT = 50  # of a project in Label Studio
 NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 # What an annotator's project, file or address would be taken for.
@@ -87,8 +90,15 @@ class Campaign(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def known(self) -> dict[str, Annotator]:
-        """Read the register: everybody who may annotate or adjudicate, by name."""
-        found = jsonl.read_json(self.folder / self.config.register, Annotators).annotators
+        """Read the register: everybody who may annotate or adjudicate, by name.
+
+        Raises:
+            KhabarError: file-missing; issues of its shape.
+        """
+        path = self.folder / self.config.register
+        if not path.exists():
+            raise KhabarError(_no_register(path))
+        found = jsonl.read_json(path, Annotators).annotators
         return {annotator.name: annotator for annotator in found}
 
     @cached_property
@@ -150,6 +160,12 @@ class Campaign(msgspec.Struct, frozen=True, dict=True):
         return self.folder.joinpath(*parts)
 
 
+def _no_register(path: Path) -> Issue:
+    expected = "the register, which says what each annotator is"
+    fix = f"Write {path.name}; annotations/manual/manager.md shows one."
+    return _issue(path, "no such file", expected, fix, "file-missing")
+
+
 def lot(seed: int, *parts: str) -> str:
     """Draw a lot that is the same on every machine.
 
@@ -186,7 +202,8 @@ def load_campaign(path: Path, *, sources: Path | None = None) -> Campaign:
 
     Raises:
         KhabarError: issues of the file and of what it names: unknown annotators or documents, a document
-            in two rounds, names that do not fit, too few annotators of a language.
+            in two rounds, names that do not fit, a kind of annotator that there is not, too few annotators
+            of a language.
     """
     file = path / "campaign.toml" if path.is_dir() else path
     text = jsonl.read_text(file)
@@ -196,7 +213,7 @@ def load_campaign(path: Path, *, sources: Path | None = None) -> Campaign:
         raise KhabarError(_issue(file, str(error), "the fields of a campaign", "See annotations/manual.")) from error
     campaign = Campaign(config, file.parent, sources)
     issues = [*_check_numbers(campaign, file), *_check_names(campaign, file)]
-    issues += _check_people(campaign, file)
+    issues += [*_check_people(campaign, file), *_check_kinds(campaign)]
     if issues:
         raise KhabarError(issues)
     issues = list(_check_rounds(campaign, file))
@@ -283,6 +300,14 @@ def _check_people(campaign: Campaign, file: Path) -> Iterator[Issue]:
         yield _issue(file, found, "as many or more", "Add annotators or lower per_document.")
 
 
+def _check_kinds(campaign: Campaign) -> Iterator[Issue]:
+    for name, annotator in campaign.known.items():
+        if annotator.kind not in KINDS:
+            found = f"annotator {name!r} of kind {annotator.kind!r}"
+            fix = f"Say what {name} is: only a model's work is handed in, and only a person's pace is checked."
+            yield _issue(campaign.path(campaign.config.register), found, ", ".join(map(repr, KINDS)), fix)
+
+
 def _check_rounds(campaign: Campaign, file: Path) -> Iterator[Issue]:
     times = Counter(doc_id for part in campaign.config.rounds for doc_id in dict.fromkeys(part.documents))
     for part in campaign.config.rounds:
@@ -325,7 +350,7 @@ def is_model(known: Mapping[str, Annotator], name: str) -> bool:
         known: the register.
         name: the annotator.
     """
-    return known[name].kind != HUMAN
+    return known[name].kind in MODELS
 
 
 def config_hash(config: str) -> str:

@@ -10,8 +10,9 @@ import msgspec
 from khabar import jsonl
 from khabar.adjudicate import Decision
 from khabar.campaign.archive import Archive
-from khabar.campaign.audit import FAST, Finding
+from khabar.campaign.audit import FAST, LOST, Finding
 from khabar.campaign.config import ASSISTED, BLIND, Campaign, labels_version
+from khabar.campaign.studio import ADJUDICATE
 from khabar.errors import Issue, KhabarError
 from khabar.label_studio.desk import read_export
 from khabar.label_studio.server import annotator_email
@@ -31,10 +32,15 @@ ACCOUNTS, MANIFEST, FINDINGS, ACCEPTED, DECISIONS, REPLACED, ANSWERS = (
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an export belongs to: the campaign, and the labels that it was annotated with."""
+    """What an export belongs to: the campaign, and the labels that it was annotated with.
+
+    `archive_lines` and `archive_chain` say how long the archive's log was, so that a log that was cut is found.
+    """
 
     campaign: str
     labels: str
+    archive_lines: int = 0
+    archive_chain: str = ""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +58,16 @@ def archive_of(campaign: Campaign) -> Archive:
         campaign: the campaign.
     """
     return Archive(campaign.path("archive"))
+
+
+def read_manifest(campaign: Campaign) -> Manifest | None:
+    """Read what the exports belong to; None before the first synchronisation.
+
+    Args:
+        campaign: the campaign.
+    """
+    path = campaign.path(MANIFEST)
+    return jsonl.read_json(path, Manifest) if path.exists() else None
 
 
 def read_accounts(campaign: Campaign) -> dict[str, str]:
@@ -75,7 +91,7 @@ def read_accepted(campaign: Campaign) -> dict[str, Accepted]:
 
 
 def read_findings(campaign: Campaign) -> list[Finding]:
-    """Read what the last synchronisation found.
+    """Read what the last synchronisation found, and what was found before and must not be passed over (`lasting`).
 
     Args:
         campaign: the campaign.
@@ -85,7 +101,7 @@ def read_findings(campaign: Campaign) -> list[Finding]:
 
 
 def open_findings(campaign: Campaign) -> list[Finding]:
-    """Read what the last synchronisation found and nobody has accepted.
+    """Read what was found and nobody has accepted.
 
     Args:
         campaign: the campaign.
@@ -105,7 +121,7 @@ def accept(campaign: Campaign, name: str, *, reason: str, use: str = "") -> Acce
             beginning of it).
 
     Raises:
-        KhabarError: finding-unknown; usage, without a reason.
+        KhabarError: finding-unknown; usage, without a reason, or with a version where none can count.
     """
     findings = {item.id: item for item in read_findings(campaign)}
     if name not in findings:
@@ -113,10 +129,26 @@ def accept(campaign: Campaign, name: str, *, reason: str, use: str = "") -> Acce
     if not reason.strip():
         issue = Issue(code="usage", where=name, found="no reason", expected="one", fix="Say why with --reason.")
         raise KhabarError(issue)
+    if use:
+        _require_usable(findings[name])
     word = Accepted(finding=name, reason=reason, use=_version(campaign, findings[name], use) if use else "")
     kept = [*read_accepted(campaign).values(), word]
     jsonl.write_records(campaign.path(ACCEPTED), {item.finding: item for item in kept}.values())
     return word
+
+
+def _require_usable(found: Finding) -> None:
+    # Only what is there, in an annotator's own project, can be replaced in the exports.
+    if found.code in LOST:
+        fix = "`khabar campaign restore` brings the archived version back; --reason alone accepts that it is gone."
+    elif not found.seen:
+        fix = "Its author saves what should count in Label Studio; --reason alone accepts what was found."
+    elif found.project.split("/")[2:3] == [ADJUDICATE]:
+        fix = "The adjudicator saves the answer again; --reason alone accepts what was found."
+    else:
+        return
+    expected = "a finding about an annotator's work that is there"
+    raise KhabarError(Issue(code="usage", where=found.id, found=f"--use for {found.code}", expected=expected, fix=fix))
 
 
 def _version(campaign: Campaign, found: Finding, use: str) -> str:
@@ -149,7 +181,7 @@ def chosen_versions(campaign: Campaign) -> dict[tuple[str, str], Json]:
     return {
         (item.project, item.key): archive.read(accepted[item.id].use)
         for item in read_findings(campaign)
-        if item.id in accepted and accepted[item.id].use
+        if item.seen and item.id in accepted and accepted[item.id].use
     }
 
 
@@ -204,7 +236,7 @@ def _accepted_documents(campaign: Campaign, name: str) -> set[str]:
     return {
         item.issue.doc_id
         for item in read_findings(campaign)
-        if item.id in accepted and item.project.split("/")[2:3] == [name] and item.code != FAST
+        if item.seen and item.id in accepted and item.project.split("/")[2:3] == [name] and item.code != FAST
     }
 
 

@@ -36,8 +36,9 @@ def open_campaign(
         A line on each project.
 
     Raises:
-        KhabarError: text-missing, where articles are not here; assignment-impossible; project-changed and
-            campaign-foreign, where Label Studio holds something else; server errors. What was made stays.
+        KhabarError: text-missing, where articles are not here; assignment-impossible; campaign-invalid, where a
+            backend has no assisted project; project-changed and campaign-foreign, where Label Studio holds
+            something else; server errors. What was made stays.
     """
     campaign = studio.campaign
     studio.remove_copies()
@@ -47,7 +48,9 @@ def open_campaign(
     held, worked, places = holdings(studio)
     _require_same_rounds(campaign, places)
     arms = campaign.arms({doc_id: stamp.arm for doc_id, stamp in places.items()})
-    assignment = assign(campaign, _still_given(campaign, held, worked))
+    if backend and not any(arms[doc_id] == ASSISTED for doc_id, part in campaign.rounds.items() if part in wanted):
+        raise KhabarError(_no_assisted(campaign, backend))
+    assignment = assign(campaign, still_given(campaign, held, worked))
     left_out: list[Issue] = []
     shown = _predictions(campaign, wanted, arms, left_out.append)
     if left_out:
@@ -79,6 +82,16 @@ def _rounds(campaign: Campaign, there: Sequence[str], asked: Sequence[str]) -> s
             for name in unknown
         )
     return {*there, *asked} or {known[0]}
+
+
+def _no_assisted(campaign: Campaign, backend: str) -> Issue:
+    return Issue(
+        code="campaign-invalid",
+        where=f"campaign {campaign.name!r}",
+        found=f"--backend {backend}, and no assisted project in the rounds that are opened",
+        expected="[preannotation] in campaign.toml, with a blind_share that leaves documents to be assisted",
+        fix="Add it, or leave --backend out: a model predicts live in assisted projects only.",
+    )
 
 
 def require_texts(campaign: Campaign, doc_ids: Iterable[str]) -> None:
@@ -133,7 +146,8 @@ def holdings(studio: Studio) -> tuple[dict[str, list[str]], dict[str, set[str]],
         studio: the running Label Studio.
 
     Returns:
-        Annotators by document, the documents that each has worked on, and by document a project that has it.
+        Annotators by document, the documents that each has begun (whoever left the campaign: has submitted),
+        and by document a project that has it.
     """
     held: dict[str, list[str]] = {}
     worked: dict[str, set[str]] = {}
@@ -145,15 +159,35 @@ def holdings(studio: Studio) -> tuple[dict[str, list[str]], dict[str, set[str]],
                 places.setdefault(doc_id, stamp)
                 if stamp.who not in held.setdefault(doc_id, []):
                     held[doc_id].append(stamp.who)
-                if task["annotations"] or task.get("drafts"):
+                if is_begun(task, left=stamp.who not in studio.campaign.config.annotators):
                     worked.setdefault(stamp.who, set()).add(doc_id)
     return held, worked, places
 
 
-def _still_given(
+def is_begun(task: Json, *, left: bool) -> bool:
+    """Tell whether a document is its annotator's for good: begun, or submitted by one who left the campaign.
+
+    A draft of somebody who is gone would keep the document from being finished for ever.
+
+    Args:
+        task: as Label Studio lists it.
+        left: whether its annotator left the campaign.
+    """
+    if left:
+        return any(not item.get("was_cancelled") for item in task["annotations"])
+    return bool(task["annotations"] or task.get("drafts"))
+
+
+def still_given(
     campaign: Campaign, held: Mapping[str, Sequence[str]], worked: Mapping[str, set[str]]
 ) -> dict[str, list[str]]:
-    # Whoever left the campaign keeps what is begun; what is not goes to somebody else.
+    """Say whose each document stays: whoever left keeps what is submitted, and the rest goes to somebody else.
+
+    Args:
+        campaign: the campaign.
+        held: annotators by document, as `holdings` gives them.
+        worked: the documents that each has begun, as `holdings` gives them.
+    """
     return {
         doc_id: [name for name in names if name in campaign.config.annotators or doc_id in worked.get(name, set())]
         for doc_id, names in held.items()

@@ -9,9 +9,13 @@ from statistics import median
 
 import msgspec
 
+from khabar import jsonl
+from khabar.campaign.adjudication import finished_versions
 from khabar.campaign.audit import annotation_key
-from khabar.campaign.files import archive_of, open_findings, read_decisions
+from khabar.campaign.config import Campaign
+from khabar.campaign.files import archive_of, open_findings, read_decisions, read_work
 from khabar.campaign.studio import ADJUDICATE, Json, Project, Snapshot, Studio
+from khabar.errors import Issue
 
 HOUR = 3600.0
 # Somebody who saves nothing for so long is away, and the pause is no part of the pace.
@@ -19,7 +23,10 @@ PAUSE = 2 * HOUR
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """Progress at one place. Pace: documents an hour of work; `minutes` is the median time spent on one."""
+    """Progress at one place: documents, how many are submitted (done), have a draft only (begun), or are not done.
+
+    Pace: documents an hour of work; `minutes` is the median time spent on one.
+    """
 
     round: str
     who: str
@@ -28,14 +35,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     documents: int
     done: int
     begun: int
+    remaining: int
     pace: float | None
     minutes: float | None
     hours_left: float | None
-
-    @property
-    def remaining(self) -> int:
-        """Give the number of documents without a submitted annotation."""
-        return self.documents - self.done
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +51,21 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     oldest_unexported: str | None
     findings: int
     decisions: int
+
+
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A document with submitted annotations that do not count: whose they are, and the codes of what is wrong."""
+
+    doc_id: str
+    annotators: tuple[str, ...]
+    codes: tuple[str, ...]
+
+
+class Gaps(msgspec.Struct, frozen=True, kw_only=True):
+    """What a measurement of the exports leaves out, and the opened documents that not everybody has finished."""
+
+    left_out: tuple[LeftOut, ...]
+    unfinished: tuple[str, ...]
 
 
 def look(studio: Studio, *, now: datetime | None = None) -> Status:
@@ -102,6 +120,7 @@ def _progress(studio: Studio, project: Project) -> Progress:
         documents=len(project.tasks),
         done=len(done),
         begun=len(begun),
+        remaining=left,
         pace=pace,
         minutes=median(spent) / 60 if spent else None,
         hours_left=left / pace if pace else None,
@@ -111,6 +130,44 @@ def _progress(studio: Studio, project: Project) -> Progress:
 def _kind(studio: Studio, who: str) -> str:
     known = studio.campaign.known
     return known[who].kind if who in known else "left the campaign"
+
+
+def gaps_of(campaign: Campaign) -> Gaps:
+    """Say what the exports hold that counts for nothing yet, and why.
+
+    Args:
+        campaign: the campaign, synchronised before.
+    """
+    work, issues = read_work(campaign)
+    counted = {(name, item.doc_id) for name, each in work.items() for item in each}
+    given: dict[str, list[str]] = {}
+    for name in work:
+        for task in _exported_tasks(campaign, name):
+            submitted = given.setdefault(str(task["data"].get("doc_id")), [])
+            submitted += [name] if _submitted(task) else []
+    lost = {doc_id: [name for name in names if (name, doc_id) not in counted] for doc_id, names in given.items()}
+    finished = finished_versions(campaign)
+    return Gaps(
+        left_out=tuple(
+            LeftOut(doc_id=doc_id, annotators=tuple(names), codes=_codes(issues, doc_id))
+            for doc_id, names in lost.items()
+            if names
+        ),
+        unfinished=tuple(doc_id for doc_id in campaign.rounds if doc_id in given and doc_id not in finished),
+    )
+
+
+def _codes(issues: Sequence[Issue], doc_id: str) -> tuple[str, ...]:
+    # That somebody else has not begun the document is nothing wrong with what is there.
+    found = [issue.code for issue in issues if issue.doc_id == doc_id and issue.code != "annotation-missing"]
+    return tuple(dict.fromkeys(found))
+
+
+def _exported_tasks(campaign: Campaign, name: str) -> list[Json]:
+    path = campaign.path("exports", f"{name}.json")
+    tasks = jsonl.read_json(path, list[Json]) if path.exists() else []
+    # Whatever is no task is an issue of its own.
+    return [task for task in tasks if isinstance(task.get("data"), dict) and isinstance(task.get("annotations"), list)]
 
 
 def _submitted(task: Json) -> list[Json]:

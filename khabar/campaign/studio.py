@@ -34,6 +34,11 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     labels: str
     config: str
 
+    @property
+    def seat(self) -> Seat:
+        """Give the place that the project was opened for."""
+        return Seat(round=self.round, who=self.who, arm=self.arm, campaign=self.campaign)
+
 
 class Seat(msgspec.Struct, frozen=True, kw_only=True):
     """A place at which somebody works: an annotator, a round and an arm."""
@@ -62,10 +67,14 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
-    """A project as it stands in Label Studio."""
+    """A project as it stands in Label Studio.
+
+    `title` is what its stamp says, by which its work is known; `shown` is the title it bears, where it was renamed.
+    """
 
     number: int
     title: str
+    shown: str = ""
     stamp: Stamp
     config: str
     tasks: tuple[Json, ...]
@@ -112,20 +121,21 @@ class Studio(msgspec.Struct, frozen=True, dict=True):
         ]
 
     def stamped(self) -> dict[str, tuple[Any, Stamp]]:
-        """Find the campaign's projects by title.
+        """Find the campaign's projects by their stamps; a renamed one stands under the title that its stamp says.
 
         Raises:
             KhabarError: campaign-foreign, where a project bears a title of this campaign and another stamp;
-                project-changed, where two bear one title.
+                project-changed, where two bear one stamp.
         """
         found: dict[str, tuple[Any, Stamp]] = {}
         issues: list[Issue] = []
         for project in desk.list_projects(self.manager):
             title, stamp = str(project.title), read_stamp(project.description or "")
-            if title in found:
-                issues.append(_twice(title))
-            elif stamp is not None and stamp.campaign == self.campaign.name and self._owns(title, stamp):
-                found[title] = (project, stamp)
+            if stamp is not None and stamp.campaign == self.campaign.name:
+                own = stamp.seat.title
+                if own in found:
+                    issues.append(_twice(own, str(found[own][0].title), title))
+                found.setdefault(own, (project, stamp))
             elif title.startswith(f"{self.campaign.name}/"):
                 issues.append(_foreign(title, stamp))
         if issues:
@@ -139,13 +149,9 @@ class Studio(msgspec.Struct, frozen=True, dict=True):
             for project in desk.list_projects(self.manager)
             if (stamp := read_stamp(project.description or ""))
             and stamp.campaign == self.campaign.name
-            and self._owns(project.title, stamp)
+            and stamp.seat.title == project.title
         ]
         desk.remove_spare_projects(self.manager, mine)
-
-    def _owns(self, title: str, stamp: Stamp) -> bool:
-        seat = Seat(round=stamp.round, who=stamp.who, arm=stamp.arm, campaign=stamp.campaign)
-        return seat.title == title
 
     def snapshot(self) -> Snapshot:
         """Export every project of the campaign.
@@ -159,6 +165,7 @@ class Studio(msgspec.Struct, frozen=True, dict=True):
             projects[title] = Project(
                 number=int(project.id),
                 title=title,
+                shown="" if project.title == title else str(project.title),
                 stamp=stamp,
                 config=config_hash(project.label_config or ""),
                 tasks=tuple(sorted(tasks, key=lambda task: int(task["id"]))),
@@ -168,13 +175,14 @@ class Studio(msgspec.Struct, frozen=True, dict=True):
         return Snapshot(projects=projects, accounts=desk.list_accounts(self.manager))
 
 
-def _twice(title: str) -> Issue:
+def _twice(title: str, one: str, two: str) -> Issue:
     return Issue(
         code="project-changed",
         where=f"project {title!r}",
-        found="two projects of that title",
+        found=f"two projects that say so of themselves: {one!r} and {two!r}",
         expected="one",
-        fix="Run `khabar campaign open` again, which removes the one without work; or rename one.",
+        fix="Run `khabar campaign open` again, which removes a copy without work; or empty the description of the "
+        "one that is not the campaign's.",
     )
 
 

@@ -9,8 +9,16 @@ import msgspec
 
 from khabar import jsonl
 from khabar.campaign.archive import Version, content
-from khabar.campaign.audit import Finding, annotation_key, audit, require_same_server, task_key
-from khabar.campaign.config import Campaign, labels_version
+from khabar.campaign.audit import (
+    Finding,
+    annotation_key,
+    audit,
+    known_accounts,
+    lasting,
+    require_same_server,
+    task_key,
+)
+from khabar.campaign.config import Campaign
 from khabar.campaign.files import (
     ACCOUNTS,
     FINDINGS,
@@ -20,6 +28,8 @@ from khabar.campaign.files import (
     chosen_versions,
     read_accepted,
     read_accounts,
+    read_findings,
+    read_manifest,
 )
 from khabar.campaign.studio import ADJUDICATE, Json, Project, Snapshot, Studio
 from khabar.label_studio import desk
@@ -50,20 +60,28 @@ def synchronise(studio: Studio, *, snapshot: Snapshot | None = None, now: dateti
         What is new and what is wrong. Everything was kept, whatever is wrong.
 
     Raises:
-        KhabarError: server errors; accounts-changed (another server), campaign-foreign: nothing is kept then.
+        KhabarError: server errors; accounts-changed (another server), campaign-foreign, archive-broken: nothing
+            is kept then.
     """
     campaign = studio.campaign
     snapshot = studio.snapshot() if snapshot is None else snapshot
     before = read_accounts(campaign)
     require_same_server(before, snapshot.accounts)
     archive = archive_of(campaign)
+    last = read_manifest(campaign)
+    if last is not None:
+        archive.require_grown(last.archive_lines, last.archive_chain)
     newest = archive.newest()
     seen_at = (now or datetime.now(UTC)).isoformat(timespec="seconds")
     new = archive.put(versions_of(snapshot, keep_text=campaign.shippable), seen_at=seen_at)
-    findings = audit(campaign, snapshot, newest, before)
+    found = audit(campaign, snapshot, newest, before)
+    findings = [*found, *lasting(read_findings(campaign), found)]
     jsonl.write_json(campaign.path(FINDINGS), findings)
-    _write_exports(campaign, snapshot, {**before, **snapshot.accounts})
     accepted = read_accepted(campaign)
+    waiting = {item.key for item in found if item.code == "accounts-changed" and item.id not in accepted}
+    _write_exports(campaign, snapshot, {**before, **snapshot.accounts})
+    jsonl.write_json(campaign.path(ACCOUNTS), known_accounts(before, snapshot.accounts, waiting))
+    _write_manifest(campaign, snapshot)
     kinds = ("annotation", "draft", "task")
     return Synced(
         new={kind: sum(version.kind == kind for version in new) for kind in kinds},
@@ -127,8 +145,14 @@ def _write_exports(campaign: Campaign, snapshot: Snapshot, accounts: dict[str, s
         path = campaign.path("exports", f"{name}.json")
         if kept or path.exists() or name in campaign.config.annotators:
             jsonl.write_bytes(path, jsonl.array_bytes(kept))
-    jsonl.write_json(campaign.path(ACCOUNTS), accounts)
-    jsonl.write_json(campaign.path(MANIFEST), Manifest(campaign=campaign.name, labels=labels_version()))
+
+
+def _write_manifest(campaign: Campaign, snapshot: Snapshot) -> None:
+    # Projects that were opened with different labels are the labels of no khabar, and are refused when read.
+    labels = ", ".join(sorted({project.stamp.labels for project in snapshot.projects.values()}))
+    lines, chain = archive_of(campaign).end()
+    made = Manifest(campaign=campaign.name, labels=labels, archive_lines=lines, archive_chain=chain)
+    jsonl.write_json(campaign.path(MANIFEST), made)
 
 
 def _with_chosen(task: Json, title: str, chosen: Mapping[tuple[str, str], Json]) -> Json:

@@ -191,10 +191,11 @@ def ensure_project(
         The project's number.
 
     Raises:
-        KhabarError: project-changed, where it is there with another configuration.
+        KhabarError: project-changed, where it is there with another configuration or under another title.
     """
     project = find_project(client, title)
     if project is None:
+        _require_not_renamed(client, title, description)
         with speaking(_url(client)):
             project = client.projects.create(
                 title=title,
@@ -213,6 +214,13 @@ def ensure_project(
             _changed(title, "another labelling configuration", "the ontology's", "Open the work under a new title.")
         )
     return int(project.id)
+
+
+def _require_not_renamed(client: LabelStudio, title: str, description: str) -> None:
+    for project in list_projects(client) if description else ():
+        if project.description == description:
+            found = f"renamed to {str(project.title)!r}"
+            raise KhabarError(_changed(title, found, "its title", "Give it its title back in Label Studio."))
 
 
 def _one_of(client: LabelStudio, title: str, description: str) -> Any | None:
@@ -285,7 +293,9 @@ def _without_copies(client: LabelStudio, project: int, key: str) -> list[Json]:
     """List the tasks of a project after removing second copies that nobody has worked on."""
     tasks = list_tasks(client, project)
     groups: dict[tuple[object, object], list[Json]] = {}
-    for task in sorted(tasks, key=lambda item: int(item["id"])):
+    # Tasks that lack the key are somebody's own, and no copies of each other.
+    keyed = [task for task in tasks if task["data"].get(key) is not None]
+    for task in sorted(keyed, key=lambda item: int(item["id"])):
         groups.setdefault((task["data"].get(key), task["data"].get("sha256")), []).append(task)
     spare: set[int] = set()
     for copies in groups.values():

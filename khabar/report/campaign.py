@@ -8,14 +8,15 @@ from rich.table import Table
 
 from khabar.campaign.audit import Finding
 from khabar.campaign.closing import Origin
-from khabar.campaign.status import Progress, Status
+from khabar.campaign.status import Gaps, Progress, Status
 
 
-def status_table(status: Status) -> Table:
+def status_table(status: Status, *, trouble: str = "") -> Table:
     """Show how far a campaign is.
 
     Args:
         status: as `look` gives it.
+        trouble: why what is shown may be old.
     """
     waiting = f"{status.unexported} not exported, the oldest of {status.oldest_unexported}"
     told = [
@@ -23,6 +24,7 @@ def status_table(status: Status) -> Table:
         f"{status.findings} findings" if status.findings else "no findings",
         f"{status.decisions} decisions",
     ]
+    told = [trouble, *told] if trouble else told
     table = Table(title=f"{status.campaign}, {status.at}", caption="; ".join(told), title_justify="left")
     for name in ("round", "annotator", "what", "arm"):
         table.add_column(name)
@@ -61,6 +63,24 @@ def findings_table(findings: Sequence[Finding]) -> Table:
     for item in findings:
         table.add_row(item.id, item.code, item.issue.where, item.issue.found, item.issue.fix)
     return table
+
+
+def gaps_lines(gaps: Gaps) -> list[str]:
+    """Say what a measurement leaves out and why, and which documents are not finished by all; nothing, where all is in.
+
+    Args:
+        gaps: as `gaps_of` gives them.
+    """
+    lines = []
+    if gaps.left_out:
+        count = sum(len(item.annotators) for item in gaps.left_out)
+        lines.append(f"left out for what is wrong: {count} annotations of {len(gaps.left_out)} documents")
+        lines += [
+            f"  {item.doc_id}, {' and '.join(item.annotators)}: {', '.join(item.codes)}" for item in gaps.left_out
+        ]
+    if gaps.unfinished:
+        lines.append(f"not finished by all: {len(gaps.unfinished)} documents: {', '.join(gaps.unfinished)}")
+    return lines
 
 
 def trace_table(origins: Sequence[Origin], text: str) -> Table:
