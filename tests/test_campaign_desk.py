@@ -564,6 +564,7 @@ def _mend(office: Desk, folder: Path, texts: Sequence[Document], tasks: Mapping[
     left = sorted(office.findings(folder), key=lambda item: item.issue.doc_id)
     assert [(item.issue.doc_id, item.code) for item in left] == [
         ("d01", "account-foreign"),
+        ("d04", "document-hash"),
         ("d05", "account-foreign"),
         ("d05", "account-foreign"),
         ("d06", "annotator-unknown"),
@@ -595,6 +596,10 @@ def test_a_changed_configuration_is_found_and_the_page_can_be_brought_back(offic
     assert office.codes(folder) == ["project-changed"]
     assert issues_of(office.khabar(folder, "open")) == ["project-changed"]
     office.client().projects.update(id=project.number, label_config=own)
+    assert office.codes(folder) == ["project-changed"]
+    (lasting,) = office.findings(folder)
+    assert not lasting.seen
+    office.done(folder, "accept", lasting.id, "--reason", "The configuration is back.")
     assert office.codes(folder) == []
     manifest = folder / "exports" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"labels": "', '"labels": "0.'))

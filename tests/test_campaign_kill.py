@@ -333,7 +333,8 @@ class Life:
             "accounts": sorted(email for email in snapshot.accounts.values() if email.startswith(f"{self.name}-")),
             "archive": sorted(plain([v.kind, v.project, v.doc_id, v.account, shape(value)]) for v, value in kept),
             "findings": sorted(plain([f.code, f.project, f.issue.found]) for f in read_findings(self.campaign)),
-            "decisions": self.campaign.path(DECISIONS).read_text(),
+            # A question is named by what is asked, and so by who proposed it.
+            "decisions": re.sub(r'"question":"\w+"', '"question":""', self.campaign.path(DECISIONS).read_text()),
             "work": plain(msgspec.to_builtins(read_work(self.campaign))),
             "files": sorted(path.name for path in self.campaign.folder.glob("**/*") if "objects" not in path.parts),
         }
