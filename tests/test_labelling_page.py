@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ANNOTATOR = "annotator-a"
 LABELS = ontology()
 LAPTOP = {"width": 1366, "height": 768}
-QUESTION_TEXT = "Is the trigger “killed” attributed?\nannotator-a: attributed\nannotator-b: author"
+QUESTION_TEXT = "One difference\nattribute attribution “killed” — version 1: attributed, version 2: author"
 # Where a stretch of a line stands on the screen: a line is one element, and its text nodes are cut by the spans in it.
 BOXES = """([line, start, end]) => {
     const root = document.querySelectorAll('.lsf-richtext__line')[line]
