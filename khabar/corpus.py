@@ -13,6 +13,7 @@ import msgspec
 from khabar import jsonl
 from khabar.align import sentences, tokenize
 from khabar.errors import Issue, KhabarError
+from khabar.linking import Conflict
 from khabar.types import Annotation, Document, Span
 from khabar.validate import nearest
 from khabar.wire import WireRecipe
@@ -31,7 +32,7 @@ class GoldSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `unit` says what a document stands for ("doc", or "sequence" where other people's data do not tell
     documents apart); `inventory` holds the types of other people's data by layer (None: khabar's
     ontology), `fields` what a line of theirs says besides, `rows` the tags as they were
-    written in `scheme`, by document.
+    written in `scheme`, by document. `conflicts` are those between documents of the set.
     """
 
     name: str
@@ -44,6 +45,7 @@ class GoldSet(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     fields: Mapping[str, Mapping[str, str]] = {}
     rows: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
     scheme: str = "IOB2"
+    conflicts: tuple[Conflict, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Document]:
@@ -66,6 +68,7 @@ def gold_set(
     annotations: Sequence[Annotation],
     *,
     recipes: Sequence[WireRecipe] = (),
+    conflicts: Sequence[Conflict] = (),
 ) -> GoldSet:
     """Put documents and their gold together, with tokens and lengths.
 
@@ -74,6 +77,7 @@ def gold_set(
         documents: with their texts, but for those of the recipes.
         annotations: in the order of the documents.
         recipes: of wire documents, whose tokens and lengths are known without their texts.
+        conflicts: between any documents; those between documents of the set are kept.
     """
     wire = {recipe.document.doc_id: recipe for recipe in recipes}
     tokens, lengths = {}, {}
@@ -82,7 +86,12 @@ def gold_set(
         tokens[document.doc_id] = _as_spans(recipe.sentences) if recipe else sentence_tokens(document.text)
         lengths[document.doc_id] = recipe.length if recipe else len(document.text)
     return GoldSet(
-        name=name, documents=tuple(documents), annotations=tuple(annotations), tokens=tokens, lengths=lengths
+        name=name,
+        documents=tuple(documents),
+        annotations=tuple(annotations),
+        tokens=tokens,
+        lengths=lengths,
+        conflicts=tuple(item for item in conflicts if item.first[0] in tokens and item.second[0] in tokens),
     )
 
 
@@ -114,9 +123,9 @@ def release_folder() -> Path:
 
 def wire_recipes() -> list[WireRecipe]:
     """Read how the wire documents are cut out of their files."""
-    packaged = _PACKAGE / "data" / "wire.jsonl"
-    path = packaged if packaged.is_file() else _PACKAGE.parent / "annotations" / "documents" / "wire.jsonl"
-    return jsonl.read_list(path, WireRecipe)
+    packaged = _PACKAGE / "data" / "wire"
+    folder = packaged if packaged.is_dir() else _PACKAGE.parent / "annotations" / "documents"
+    return [recipe for path in sorted(folder.glob("wire-*.jsonl")) for recipe in jsonl.read_list(path, WireRecipe)]
 
 
 def load_gold(split: str, folder: Path | None = None) -> GoldSet:

@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from khabar.errors import Issue, KhabarError
+from khabar.types import CANARY
 
 Record = TypeVar("Record")
 MAX_LINE = 64 * 2**20
+_CANARY_LINE = f'{{"canary":"{CANARY}"}}'
 
 
 def read_text(path: Path) -> str:
@@ -166,7 +168,7 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[tuple[int, Record]]
     """Yield each record of a JSON lines file with its line number, from 1.
 
     Args:
-        path: the file; blank lines are passed over.
+        path: the file; blank lines are passed over, and a first line that holds the corpus's canary.
         kind: the type of a record.
 
     Raises:
@@ -174,7 +176,7 @@ def read_records(path: Path, kind: type[Record]) -> Iterator[tuple[int, Record]]
     """
     empty = True
     for number, line in read_lines(path):
-        if line.strip():
+        if line.strip() and not (number == 1 and line == _CANARY_LINE):
             empty = False
             yield number, decode(line, kind, where=f"{path}:{number}")
     if empty:
@@ -258,14 +260,20 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
         raise
 
 
-def write_records(path: Path, records: Iterable[Any]) -> None:
+def write_records(path: Path, records: Iterable[Any], *, canary: bool = False) -> None:
     """Write records as JSON lines, whole or not at all.
 
     Args:
         path: the file.
         records: structs or plain values.
+        canary: whether the first line is the corpus's canary.
     """
-    write_bytes(path, b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+    write_bytes(path, _lines(records, canary=canary))
+
+
+def _lines(records: Iterable[Any], *, canary: bool) -> bytes:
+    head = f"{_CANARY_LINE}\n".encode() if canary else b""
+    return head + b"".join(msgspec.json.encode(record) + b"\n" for record in records)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -326,15 +334,16 @@ def put_bytes(path: Path, data: bytes, *, check: bool) -> bool:
     return same
 
 
-def put_records(path: Path, records: Iterable[Any], *, check: bool) -> bool:
+def put_records(path: Path, records: Iterable[Any], *, check: bool, canary: bool = False) -> bool:
     """Write derived JSON lines, or check that the kept ones are the same.
 
     Args:
         path: the file.
         records: what it should hold.
         check: compare only.
+        canary: whether the first line is the corpus's canary.
 
     Raises:
         KhabarError: derived-differs.
     """
-    return put_bytes(path, b"".join(msgspec.json.encode(record) + b"\n" for record in records), check=check)
+    return put_bytes(path, _lines(records, canary=canary), check=check)

@@ -16,7 +16,7 @@ from khabar.align import Losses
 from khabar.corpus import COMPOSED_SPLITS, GoldSet
 from khabar.metrics.seqeval_view import TOKEN_LAYERS, layer_tags
 from khabar.ontology import Ontology, ontology
-from khabar.types import Annotation, Document, Event
+from khabar.types import CANARY, Annotation, Document, Event
 from khabar.wire import WireRecipe
 
 Row = dict[str, Any]
@@ -97,6 +97,17 @@ _EVENT_ROW = [
     Feature("cluster", pa.string()),
     Feature("arguments", pa.list_(_struct(_FILLED))),
 ]
+_CONFLICT_ROW = [
+    Feature("id", pa.string()),
+    Feature("storyline", pa.string()),
+    Feature("cluster", pa.string()),
+    *(
+        Feature(f"{side}_{name}", pa.string())
+        for side in ("first", "second")
+        for name in ("event", "doc_id", "lang", "outlet", "type", "sentence")
+    ),
+    Feature("why", pa.string()),
+]
 
 
 def _tags(name: str, layer: str, labels: Ontology) -> Feature:
@@ -121,7 +132,7 @@ def configurations(recipes: Sequence[WireRecipe]) -> tuple[Configuration, ...]:
     labels = ontology()
     by_id = {recipe.document.doc_id: recipe for recipe in recipes}
     range_type = pa.list_(_struct(_SPAN))
-    return (
+    found = (
         Configuration(
             name="documents",
             splits=COMPOSED_SPLITS,
@@ -141,6 +152,7 @@ def configurations(recipes: Sequence[WireRecipe]) -> tuple[Configuration, ...]:
             rows=lambda gold: _token_rows(gold, {"trigger_tags": "triggers"}),
         ),
         Configuration(name="events", splits=COMPOSED_SPLITS, features=tuple(_EVENT_ROW), rows=_event_rows),
+        Configuration(name="conflicts", splits=COMPOSED_SPLITS, features=tuple(_CONFLICT_ROW), rows=_conflict_rows),
         Configuration(
             name="wire",
             splits=("wire",),
@@ -156,6 +168,8 @@ def configurations(recipes: Sequence[WireRecipe]) -> tuple[Configuration, ...]:
             rows=lambda gold: _wire_rows(gold, by_id),
         ),
     )
+    canary = Feature("canary", pa.string())
+    return tuple(msgspec.structs.replace(each, features=(*each.features, canary)) for each in found)
 
 
 def _annotation_row(document: Document, annotation: Annotation, gold: GoldSet) -> Row:
@@ -228,7 +242,6 @@ def _event_rows(gold: GoldSet) -> list[Row]:
 
 def _event_row(document: Document, annotation: Annotation, event: Event, gold: GoldSet) -> Row:
     mentions = {mention.id: mention for mention in annotation.mentions}
-    around = next((row for row in gold.tokens[document.doc_id] if row[0].start <= event.start < row[-1].end), None)
     arguments = []
     for argument in event.arguments:
         filler = mentions[argument.mention]
@@ -251,7 +264,7 @@ def _event_row(document: Document, annotation: Annotation, event: Event, gold: G
         "trigger": document.text[event.start : event.end],
         "start": event.start,
         "end": event.end,
-        "sentence": document.text[around[0].start : around[-1].end] if around else "",
+        "sentence": _sentence_of(document, event, gold),
         "attribution": event.attribution,
         "polarity": event.polarity,
         "actuality": event.actuality,
@@ -259,6 +272,36 @@ def _event_row(document: Document, annotation: Annotation, event: Event, gold: G
         "cluster": event.cluster,
         "arguments": arguments,
     }
+
+
+def _sentence_of(document: Document, event: Event, gold: GoldSet) -> str:
+    around = next((row for row in gold.tokens[document.doc_id] if row[0].start <= event.start < row[-1].end), None)
+    return document.text[around[0].start : around[-1].end] if around else ""
+
+
+def _conflict_rows(gold: GoldSet) -> list[Row]:
+    events = {
+        (annotation.doc_id, event.start, event.end): event
+        for annotation in gold.annotations
+        for event in annotation.events
+    }
+    rows = []
+    for conflict in gold.conflicts:
+        row: Row = {"id": conflict.id, "storyline": conflict.storyline, "why": conflict.why}
+        for side, trigger in (("first", conflict.first), ("second", conflict.second)):
+            document, event = gold.by_id[trigger[0]], events[trigger]
+            row |= {
+                f"{side}_event": f"{document.doc_id}/{event.id}",
+                f"{side}_doc_id": document.doc_id,
+                f"{side}_lang": document.lang,
+                f"{side}_outlet": document.outlet,
+                f"{side}_type": event.type,
+                f"{side}_sentence": _sentence_of(document, event, gold),
+            }
+        # Versions that exclude each other may still be one event told in two ways: then they share a cluster.
+        clusters = [events[trigger].cluster for trigger in (conflict.first, conflict.second)]
+        rows.append({**row, "cluster": clusters[0] if clusters[0] == clusters[1] else ""})
+    return rows
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
@@ -287,7 +330,7 @@ def build_files(gold: Mapping[str, GoldSet], recipes: Sequence[WireRecipe]) -> l
 
 
 def _build_file(configuration: Configuration, split: str, gold: GoldSet) -> File:
-    rows = configuration.rows(gold)
+    rows = [{**row, "canary": CANARY} for row in configuration.rows(gold)]
     schema = pa.schema([(feature.name, feature.type) for feature in configuration.features])
     table = pa.Table.from_pylist(rows, schema=schema)
     buffer = io.BytesIO()

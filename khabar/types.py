@@ -8,6 +8,9 @@ import msgspec
 
 Pieces = tuple[tuple[int, int], ...]
 
+# Stands in every file of the corpus, so that whoever trains on it unawares can be told from the model.
+CANARY = "khabar:canary:5b0e6f0e-7a55-4a0c-9a0e-6b1f3c9d2e41"
+
 
 class Span(msgspec.Struct, frozen=True, order=True):
     """A stretch of text, in Unicode code points, `end` exclusive."""

@@ -19,10 +19,10 @@ def main(
 ) -> None:
     """Build annotations/gold."""
     workspace = Workspace(annotations, sources)
-    for project in PROJECTS:
-        path = annotations / "gold" / f"{project}.jsonl"
-        gold = workspace.gold(project)
-        same = jsonl.put_records(path, gold, check=check)
+    for lot in (lot for project in PROJECTS for lot in workspace.lots(project)):
+        path = annotations / "gold" / f"{lot}.jsonl"
+        gold = workspace.gold(lot)
+        same = jsonl.put_records(path, gold, check=check, canary=True)
         typer.echo(f"{path}: {len(gold)} documents, {'the same' if same else 'written'}")
 
 

@@ -23,8 +23,9 @@ def main(
     """Create the projects; a second run changes nothing."""
     workspace = Workspace(annotations, sources)
     work = {
-        project: {name: workspace.work(project, name) for name in workspace.annotators}
+        lot: {name: workspace.work(lot, name) for name in workspace.annotators}
         for project in workspace.projects
+        for lot in workspace.lots(project)
     }
     total = sum(len(annotations) for mine in work.values() for annotations in mine.values())
     with Progress(console=Console(stderr=True), transient=True) as progress:

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from khabar import docs, jsonl
-from khabar.adjudicate import Decision
 from khabar.cli import run
 from khabar.report.figures import markdown_table
 from khabar.workspace import Workspace
@@ -71,8 +70,8 @@ def prepare(folder: Path, annotations: Path, baselines: Path) -> None:
         work = {item.doc_id: item for item in workspace.work("composed", who)}
         for part, names in rounds.items():
             jsonl.write_records(folder / "handed" / f"{who}.{part}.jsonl", [work[name] for name in names])
-    decisions = jsonl.read_list(annotations / "adjudication" / "composed.jsonl", Decision)
-    jsonl.write_records(folder / "handed" / "decisions.jsonl", [item for item in decisions if item.doc_id in DOCUMENTS])
+    known = workspace.decisions("composed")
+    jsonl.write_records(folder / "handed" / "decisions.jsonl", [item for name in DOCUMENTS for item in known[name]])
 
 
 def rehearse(data: Path, place: Path) -> dict[str, str]:

@@ -36,7 +36,7 @@ def test_what_is_derived_is_the_same_byte_for_byte(arguments: tuple[str, ...]) -
 def test_a_hand_edited_derived_file_is_noticed(tmp_path: Path) -> None:
     for name in ("annotations", "splits", "evaluation"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    path = tmp_path / "annotations" / "gold" / "composed.jsonl"
+    path = tmp_path / "annotations" / "gold" / "composed-1.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace("ARMED_GROUP", "STATE_FORCES", 1), encoding="utf-8")
     done = script(str(ROOT / "scripts" / "build_gold.py"), "--check", cwd=tmp_path)
     assert done.returncode == 1
@@ -54,7 +54,7 @@ def test_a_changed_result_is_noticed(tmp_path: Path) -> None:
 
 def test_gold_without_a_decision_is_refused(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "annotations", tmp_path / "annotations")
-    path = tmp_path / "annotations" / "adjudication" / "wire.jsonl"
+    path = tmp_path / "annotations" / "adjudication" / "wire-1.jsonl"
     path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
     with pytest.raises(KhabarError) as caught:
         Workspace(tmp_path / "annotations").gold("wire")
@@ -63,7 +63,7 @@ def test_gold_without_a_decision_is_refused(tmp_path: Path) -> None:
 
 def test_an_export_saved_under_another_account_makes_no_gold(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "annotations", tmp_path / "annotations")
-    folder = tmp_path / "annotations" / "exports" / "wire"
+    folder = tmp_path / "annotations" / "exports" / "wire-1"
     shutil.copy(folder / "annotator-a.json", folder / "annotator-b.json")
     with pytest.raises(KhabarError) as caught:
         Workspace(tmp_path / "annotations").gold("wire")
@@ -92,17 +92,17 @@ def test_the_card_says_in_its_first_paragraph_how_the_text_was_made() -> None:
 
 
 EDITS = {
-    "exports/composed/annotator-a.json": (
+    "exports/composed-1/annotator-a.json": (
         "document-missing",
         lambda text: text.replace("\n", "", 1).split(",\n", 1)[1].join(("[\n", "")),
     ),
-    "exports/composed/annotator-b.json": (
+    "exports/composed-1/annotator-b.json": (
         "document-missing",
         lambda text: text.replace("\n", "", 1).split(",\n", 1)[1].join(("[\n", "")),
     ),
-    "gold/composed.jsonl": ("document-missing", lambda text: text.split("\n", 1)[1]),
+    "gold/composed-1.jsonl": ("document-missing", lambda text: text.split("\n", 2)[2]),
     "registry/splits.json": ("split-unknown", lambda text: text.replace('"train"', '"tset"', 1)),
-    "adjudication/composed.jsonl": ("decision-stale", lambda text: text.replace('"syria-1-a"', '"syria-9-z"', 1)),
+    "adjudication/composed-1.jsonl": ("decision-stale", lambda text: text.replace('"syria-1-a"', '"syria-9-z"', 1)),
 }
 
 

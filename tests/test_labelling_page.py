@@ -15,6 +15,7 @@ import studio
 from browser import launch
 from markdown_it import MarkdownIt
 
+from khabar import jsonl
 from khabar.label_studio import desk, server
 from khabar.label_studio.config import GENERAL, QUESTION, REASON, attribute_keys, labeling_config
 from khabar.label_studio.convert import to_task
@@ -45,8 +46,7 @@ BOXES = """([line, start, end]) => {
 
 
 def documents() -> dict[str, Document]:
-    lines = (ROOT / "annotations" / "documents" / "composed.jsonl").read_text(encoding="utf-8").splitlines()
-    found = (msgspec.json.decode(line, type=Document) for line in lines)
+    found = jsonl.read_list(ROOT / "annotations" / "documents" / "composed-1.jsonl", Document)
     return {item.lang: item for item in found if item.doc_id in ("halzar-1-a", "halzar-1-b")}
 
 

@@ -41,6 +41,7 @@ PROVENANCE = [
 ]
 ANNOTATION = ["sentences", "mentions", "events", "links"]
 TOKENS = ["id", "doc_id", "lang", "tokens", "starts", "ends"]
+CONFLICT = ["event", "doc_id", "lang", "outlet", "type", "sentence"]
 COLUMNS = {
     "documents": [*PROVENANCE, "text", *ANNOTATION],
     "actors": [*TOKENS, "ner_tags", "filler_tags"],
@@ -62,8 +63,16 @@ COLUMNS = {
         "cluster",
         "arguments",
     ],
+    "conflicts": [
+        "id",
+        "storyline",
+        "cluster",
+        *(f"{side}_{name}" for side in ("first", "second") for name in CONFLICT),
+        "why",
+    ],
     "wire": [*PROVENANCE, "byline", "date_basis", "file", "ranges", "length", *ANNOTATION],
 }
+COLUMNS = {name: [*columns, "canary"] for name, columns in COLUMNS.items()}
 CONFIGURATIONS = list(COLUMNS)
 LAYERS = {
     ("actors", "ner_tags"): "actors",

@@ -25,7 +25,7 @@ from khabar.describe import describe
 ROOT = Path(__file__).resolve().parent.parent
 RELEASE = ROOT / "splits"
 CRF = ROOT / "evaluation" / "baselines" / "crf"
-CONFIGURATIONS = ["documents", "actors", "triggers", "events", "wire"]
+CONFIGURATIONS = ["documents", "actors", "triggers", "events", "conflicts", "wire"]
 EXTRAS = {
     "django",
     "httpx",
@@ -153,8 +153,9 @@ def test_the_wheel_holds_the_package_and_the_release(wheel: Path) -> None:
     package = {f"khabar/{path.relative_to(ROOT / 'khabar').as_posix()}" for path in package_files()}
     assert {name for name in names if not name.startswith((info, "khabar/data/"))} == package
     release = {f"khabar/data/splits/{path.relative_to(RELEASE).as_posix()}": path for path in files(RELEASE)}
-    assert len(release) == 14
-    sources = {**release, "khabar/data/wire.jsonl": ROOT / "annotations" / "documents" / "wire.jsonl"}
+    assert len(release) == 17
+    recipes = sorted((ROOT / "annotations" / "documents").glob("wire-*.jsonl"))
+    sources = {**release, **{f"khabar/data/wire/{path.name}": path for path in recipes}}
     assert data == {name: path.read_bytes() for name, path in sources.items()}
     assert {f"{info}licenses/LICENSE", f"{info}licenses/LICENSE-DATA", f"{info}METADATA"} <= set(names)
 
@@ -170,7 +171,9 @@ def package_files() -> list[Path]:
 def test_the_wheel_holds_no_annotators_work_no_tests_and_no_articles(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        recipes = [json.loads(line) for line in archive.read("khabar/data/wire.jsonl").splitlines()]
+        held = [name for name in names if name.startswith("khabar/data/wire/")]
+        lines = [json.loads(line) for name in held for line in archive.read(name).splitlines()]
+    recipes = [line for line in lines if "document" in line]
     assert {name.split("/")[0] for name in names} == {"khabar", f"khabar-{__version__}.dist-info"}
     unwanted = re.compile(r"(^|/)(annotations|exports|adjudication|passes|gold|tests?|evaluation|scripts)/")
     assert [name for name in names if unwanted.search(name)] == []

@@ -34,7 +34,7 @@ from khabar.types import Annotation, Document, Mention
 Json = dict[str, Any]
 Key = tuple[str, str]
 ROOT = Path(__file__).resolve().parent.parent.parent
-COMPOSED = ROOT / "annotations" / "documents" / "composed.jsonl"
+COMPOSED = ROOT / "annotations" / "documents" / "composed-1.jsonl"
 ROUND, LOST = "all", "no answer"
 AGAIN = 0.2  # seconds until somebody who was refused clicks again
 

@@ -22,19 +22,28 @@ from khabar.workspace import Workspace
 Work = Mapping[str, Sequence[Annotation]]
 
 
-def corpus_campaign(data: Path, workspace: Workspace, project: str) -> Campaign:
-    """Write the campaign of a part of the corpus into Label Studio's data folder.
+def lots_of(workspace: Workspace) -> list[str]:
+    """Name the lots whose texts are here.
+
+    Args:
+        workspace: the corpus.
+    """
+    return [lot for project in workspace.projects for lot in workspace.lots(project)]
+
+
+def corpus_campaign(data: Path, workspace: Workspace, lot: str) -> Campaign:
+    """Write the campaign of a lot of the corpus into Label Studio's data folder.
 
     Args:
         data: the data folder.
         workspace: the corpus.
-        project: composed or wire.
+        lot: one of its lots.
     """
-    folder = data / "campaigns" / project
+    folder = data / "campaigns" / lot
     source = workspace.folder.resolve()
     lines = (
-        f"name = {json.dumps(project)}",
-        f"documents = {json.dumps(str(source / 'documents' / f'{project}.jsonl'))}",
+        f"name = {json.dumps(lot)}",
+        f"documents = {json.dumps(str(source / 'documents' / f'{lot}.jsonl'))}",
         f"register = {json.dumps(str(source / 'annotators.json'))}",
         f"annotators = {json.dumps(workspace.annotators)}",
         f"adjudicators = {json.dumps(workspace.adjudicators)}",
@@ -60,23 +69,23 @@ def create_projects(
     Args:
         data: the data folder of a running server.
         workspace: the corpus.
-        work: annotations by project and annotator; what is there already stays.
+        work: annotations by lot and annotator; what is there already stays.
         tick: called after each saved annotation with its document's id.
 
     Yields:
         A line on each step.
     """
-    for project in workspace.projects:
-        studio = Studio(corpus_campaign(data, workspace, project), data)
+    for lot in lots_of(workspace):
+        studio = Studio(corpus_campaign(data, workspace, lot), data)
         with working_on(studio.campaign):
             yield from open_campaign(studio)
-            for name, mine in (work or {}).get(project, {}).items():
+            for name, mine in (work or {}).get(lot, {}).items():
                 handed = hand_in(studio, name, mine, tick=tick)
                 yield f"  {name}: {handed.saved} annotations saved, {handed.there} were there"
 
 
-def _exported(data: Path, workspace: Workspace, project: str, *, partial: bool = False) -> tuple[Campaign, Work]:
-    campaign = corpus_campaign(data, workspace, project)
+def _exported(data: Path, workspace: Workspace, lot: str, *, partial: bool = False) -> tuple[Campaign, Work]:
+    campaign = corpus_campaign(data, workspace, lot)
     with working_on(campaign):
         findings = synchronise(Studio(campaign, data)).open
     work, issues = read_work(campaign)
@@ -96,7 +105,7 @@ def write_exports(
     Args:
         data: the data folder of a running server.
         workspace: the corpus.
-        output: the folder for <project>/<annotator>.json.
+        output: the folder for <lot>/<annotator>.json.
         replace: whether a kept export may be replaced by another.
         partial: whether documents without work are allowed, while a campaign is under way.
 
@@ -107,10 +116,10 @@ def write_exports(
         KhabarError: all issues of the exports; export-kept, where a file would be replaced.
     """
     files: dict[Path, bytes] = {}
-    for project in workspace.projects:
-        campaign, work = _exported(data, workspace, project, partial=partial)
+    for lot in lots_of(workspace):
+        campaign, work = _exported(data, workspace, lot, partial=partial)
         for path in [campaign.path(ACCOUNTS), *(campaign.path("exports", f"{name}.json") for name in work)]:
-            files[output / project / path.name] = path.read_bytes()
+            files[output / lot / path.name] = path.read_bytes()
     kept = [path for path, content in files.items() if path.exists() and path.read_bytes() != content]
     if kept and not replace:
         raise KhabarError(_kept(path) for path in kept)
@@ -142,13 +151,13 @@ def check_exports(data: Path, workspace: Workspace) -> Iterator[str]:
     Raises:
         KhabarError: project-changed, naming each document that differs.
     """
-    for project in workspace.projects:
-        campaign, work = _exported(data, workspace, project)
+    for lot in lots_of(workspace):
+        campaign, work = _exported(data, workspace, lot)
         for name, exported in work.items():
-            differing = desk.same_work(workspace.work(project, name), exported)
+            differing = desk.same_work(workspace.work(lot, name), exported)
             if differing:
                 raise KhabarError(_differs(campaign, name, differing))
-            yield f"{project}, {name}: {len(exported)} documents, equal to the repository"
+            yield f"{lot}, {name}: {len(exported)} documents, equal to the repository"
 
 
 def _differs(campaign: Campaign, name: str, differing: Sequence[str]) -> Issue:
@@ -156,6 +165,6 @@ def _differs(campaign: Campaign, name: str, differing: Sequence[str]) -> Issue:
         code="project-changed",
         where=f"campaign {campaign.name!r}, {name}",
         found=f"other work on {', '.join(differing)}",
-        expected=f"what annotations/exports/{campaign.name}/{name}.json holds",
+        expected=f"what the repository keeps of {name} in this lot",
         fix="Keep the new export if it is meant: scripts/export_annotations.py --output.",
     )
