@@ -40,6 +40,8 @@ CODES: dict[str, str] = {
     "trigger-unknown": "a cluster or conflict names a span that is no trigger of the gold",
     "cluster-wide": "one event told in two storylines",
     "conflict-misplaced": "a conflict that is not between two documents of its storyline",
+    "audit-incomplete": "a question of the error audit without a verdict, or with several",
+    "audit-invalid": "a verdict of the error audit that does not fit its question",
     "relation-unlabelled": "a relation of a Label Studio export has no label",
     "relation-forbidden": "a relation between regions that no role and no link may join",
     "account-foreign": "an annotation was saved or changed under another account",

@@ -1,84 +1,57 @@
-"""The campaigns that the repository keeps while they are under way: what is in them so far is sound."""
+"""The campaigns that the repository keeps: what is in them is sound, and the corpus has what they closed to."""
 
-import re
-from collections import Counter, defaultdict
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from khabar import jsonl
+from khabar.campaign.closing import trace
 from khabar.campaign.config import load_campaign
-from khabar.campaign.files import read_findings, read_work
-from khabar.registry import Actor, Place, Storyline
-from khabar.types import Document
+from khabar.campaign.files import archive_of, read_decisions, read_findings, read_manifest, read_work
+from khabar.types import Annotation
+from khabar.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
 CAMPAIGNS = sorted(path.parent for path in (ROOT / "annotations" / "campaigns").glob("*/campaign.toml"))
-NEW = ROOT / "annotations" / "campaigns" / "composed-2"
-RUN = 8
+WORKSPACE = Workspace(ROOT / "annotations")
 
 
-@pytest.mark.parametrize("folder", CAMPAIGNS, ids=lambda path: path.name)
+@pytest.fixture(params=CAMPAIGNS, ids=lambda path: path.name)
+def folder(request: pytest.FixtureRequest) -> Path:
+    return Path(request.param)
+
+
 def test_a_kept_campaign_can_be_read_and_its_work_is_sound(folder: Path) -> None:
     campaign = load_campaign(folder)
     work, issues = read_work(campaign)
     assert issues == []
     assert read_findings(campaign) == []
-    assert sum(len(mine) for mine in work.values()) > 0
-    done = [{item.doc_id for item in mine} for mine in work.values()]
-    assert len({frozenset(each) for each in done}) == 1, "every document that one has, the other has too"
+    assert {name: len(mine) for name, mine in work.items()} == dict.fromkeys(
+        campaign.config.annotators, len(campaign.documents)
+    )
 
 
-def documents() -> list[Document]:
-    first = jsonl.read_list(ROOT / "annotations" / "documents" / "composed.jsonl", Document)
-    return [*first, *jsonl.read_list(NEW / "documents.jsonl", Document)]
+def test_its_archive_is_whole(folder: Path) -> None:
+    campaign = load_campaign(folder)
+    archive, manifest = archive_of(campaign), read_manifest(campaign)
+    assert manifest
+    archive.require_grown(manifest.archive_lines, manifest.archive_chain)
+    assert all(archive.read(version.object) for version in archive.versions())
 
 
-def names() -> set[str]:
-    found: set[str] = set()
-    for folder in (ROOT / "annotations" / "registry", NEW / "registry"):
-        for actor in jsonl.read_list(folder / "actors.jsonl", Actor):
-            found.update(re.findall(r"\w+", " ".join((actor.name_en, actor.name_ar, *actor.aliases)).casefold()))
-        for place in jsonl.read_list(folder / "places.jsonl", Place):
-            found.update(re.findall(r"\w+", " ".join((place.name_en, place.name_ar, *place.variants)).casefold()))
-    return found
+def test_every_item_of_its_gold_can_be_traced(folder: Path) -> None:
+    campaign = load_campaign(folder)
+    work, _ = read_work(campaign)
+    decisions = read_decisions(campaign)
+    gold = {item.doc_id: item for item in WORKSPACE.stored_gold(folder.name)}
+    for doc_id, item in gold.items():
+        versions = [mine for each in work.values() for mine in each if mine.doc_id == doc_id]
+        told = trace(item, versions, [decision for decision in decisions if decision.doc_id == doc_id])
+        assert [each for each in told if len(each.proposed_by) < len(versions) and not each.decided_by] == []
 
 
-def test_no_two_reports_share_a_run_of_words_or_an_opening() -> None:
-    known = names()
-    where: dict[str, set[str]] = defaultdict(set)
-    openings: Counter[str] = Counter()
-    for document in documents():
-        words = re.findall(r"\w+", document.text.casefold())
-        for at in range(len(words) - RUN + 1):
-            run = words[at : at + RUN]
-            if sum(word in known or word.isdigit() for word in run) < RUN // 2:
-                where[" ".join(run)].add(document.doc_id)
-        openings[" ".join(document.text.split("\n\n")[1].split()[:4]).casefold()] += 1
-    assert {run: sorted(ids) for run, ids in where.items() if len(ids) > 1} == {}
-    assert [opening for opening, count in openings.items() if count > 1] == []
-
-
-def test_every_report_tells_a_storyline_and_every_storyline_is_told() -> None:
-    told = {item.storyline for item in jsonl.read_list(NEW / "documents.jsonl", Document)}
-    written = jsonl.read_list(NEW / "registry" / "storylines.jsonl", Storyline)
-    assert {item.id for item in written} == told
-    ids = [event.id for item in written for event in item.events]
-    assert len(ids) == len(set(ids))
-    for item in written:
-        assert {conflict for conflict, _ in item.conflicts} <= {event.id for event in item.events}, item.id
-
-
-def test_new_entries_of_the_registry_fit_the_old_ones() -> None:
-    old = ROOT / "annotations" / "registry"
-    actors = [*jsonl.read_list(old / "actors.jsonl", Actor), *jsonl.read_list(NEW / "registry" / "actors.jsonl", Actor)]
-    places = [*jsonl.read_list(old / "places.jsonl", Place), *jsonl.read_list(NEW / "registry" / "places.jsonl", Place)]
-    for entries in (actors, places):
-        times = Counter(entry.id for entry in entries)
-        assert [name for name, count in times.items() if count > 1] == []
-    known = {entry.id for entry in (*actors, *places)}
-    needed = [*(a.sponsor for a in actors), *(a.predecessor for a in actors), *(p.within for p in places)]
-    assert {name for name in needed if name} - known == set()
-    added = [record for _, record in jsonl.read_records(NEW / "registry" / "additions.jsonl", dict[str, msgspec.Raw])]
-    assert {msgspec.json.decode(record["id"]) for record in added} <= known
+def test_lots_and_campaigns_belong_together() -> None:
+    lots = [lot for project in ("composed", "wire") for lot in WORKSPACE.lots(project)]
+    assert {folder.name for folder in CAMPAIGNS} <= set(lots)
+    assert {path.stem for path in (ROOT / "annotations" / "documents").glob("*.jsonl")} == set(lots)
+    assert all(jsonl.read_list(ROOT / "annotations" / "gold" / f"{lot}.jsonl", Annotation) for lot in lots)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -254,15 +254,3 @@ def working_on(campaign: Campaign) -> Iterator[None]:
                 )
             ) from error
         yield
-
-
-def work_of(project: Project) -> Mapping[str, Sequence[Json]]:
-    """Give the annotations of a project by document.
-
-    Args:
-        project: as it stands.
-    """
-    found: dict[str, list[Json]] = {}
-    for task in project.tasks:
-        found.setdefault(str(task["data"].get("doc_id")), []).extend(task["annotations"])
-    return found

@@ -17,6 +17,7 @@ from rich.progress import track
 
 from khabar import jsonl
 from khabar.cli import run
+from khabar.corpus import GoldSet
 from khabar.metrics import TOKEN_LAYERS
 from khabar.tagging import Example, Tagger, annotator, examples, predict, with_texts
 from khabar.types import Annotation, Document
@@ -103,11 +104,11 @@ def sentence_features(words: Sequence[str], lexicon: Lexicon, own_counts: Lexico
     return rows
 
 
-def train(layer: str, folder: Path) -> Tagger:
-    """Train one layer on the train split."""
+def train(layer: str, folder: Path, gold: GoldSet | None = None) -> Tagger:
+    """Train one layer on the train split, or on another gold set."""
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", verbose=False)
     trainer.set_params(SETTINGS)
-    rows = examples(with_texts("train"), layer)
+    rows = examples(gold or with_texts("train"), layer)
     lexicon = learn_lexicon(rows)
     for _, group in groupby(rows, key=lambda row: row.doc_id):
         document = list(group)

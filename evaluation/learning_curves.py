@@ -1,0 +1,163 @@
+"""Train the CRF on more and more documents: what would more documents bring?
+
+Nested subsets: in each order (a seed) the documents of train are shuffled once, and a smaller subset is the
+beginning of a larger one. Figures are exact F1, without intervals: the spread over the orders is shown instead.
+"""
+
+import importlib.util
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import typer
+from rich.progress import Progress
+
+from khabar import jsonl
+from khabar.cli import run
+from khabar.corpus import GoldSet
+from khabar.evaluation import evaluate
+from khabar.metrics import TOKEN_LAYERS
+from khabar.report.figures import markdown_table
+from khabar.results import Settings
+from khabar.tagging import predict, with_texts
+
+HERE = Path(__file__).parent
+SIZES = (4, 8, 16, 32)
+SEEDS = (1, 2, 3)
+METRICS = {"actors": "actors", "fillers": "fillers", "triggers": "triggers.classified"}
+UNSEEN = "tazerqut"
+
+
+class Point(msgspec.Struct, frozen=True, kw_only=True):
+    """F1 by layer of one training: on how many documents, in which order, on which part."""
+
+    documents: int
+    tokens: int
+    seed: int
+    part: str
+    f1: dict[str, float]
+
+
+def baseline() -> ModuleType:
+    """Load the CRF, whose file is a script."""
+    spec = importlib.util.spec_from_file_location("crf", HERE / "baselines" / "crf" / "predict.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError("evaluation/baselines/crf/predict.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def part_of(gold: GoldSet, name: str, chosen: Sequence[int]) -> GoldSet:
+    """Take some documents of a gold set."""
+    ids = {gold.documents[at].doc_id for at in chosen}
+    return msgspec.structs.replace(
+        gold,
+        name=name,
+        documents=tuple(gold.documents[at] for at in chosen),
+        annotations=tuple(gold.annotations[at] for at in chosen),
+        tokens={key: rows for key, rows in gold.tokens.items() if key in ids},
+        lengths={key: length for key, length in gold.lengths.items() if key in ids},
+    )
+
+
+def parts(sources: Path | None) -> dict[str, GoldSet]:
+    """List what the curves are measured on: the unseen theatre apart from the rest of test, languages apart."""
+    test, validation = with_texts("test"), with_texts("validation")
+    where = {
+        name: [at for at, d in enumerate(test.documents) if (d.theatre == UNSEEN) == unseen]
+        for name, unseen in (("test, unseen theatre", True), ("test, other", False))
+    }
+    found = {"validation": validation, "test": test}
+    found |= {name: part_of(test, name, chosen) for name, chosen in where.items()}
+    for lang in ("en", "ar"):
+        chosen = [at for at, document in enumerate(test.documents) if document.lang == lang]
+        found[f"test, {lang}"] = part_of(test, f"test, {lang}", chosen)
+    if sources:
+        found["wire"] = with_texts("wire", sources)
+    return found
+
+
+def curves(sources: Path | None, sizes: Sequence[int], seeds: Sequence[int], layers: Sequence[str]) -> Iterator[Point]:
+    """Train and score every size of every order; the whole of train is one training, the same for every order."""
+    train, crf, measured = with_texts("train"), baseline(), parts(sources)
+    full = len(train.documents)
+    plan = [(size, seed) for seed in seeds for size in sizes if size < full] + [(full, 0)]
+    with Progress(transient=True) as progress:
+        bar = progress.add_task("training", total=len(plan))
+        for size, seed in plan:
+            order = np.random.default_rng(seed).permutation(full) if seed else np.arange(full)
+            subset = part_of(train, "train", [int(at) for at in order[:size]])
+            with tempfile.TemporaryDirectory() as folder:
+                taggers = {layer: crf.train(layer, Path(folder), subset) for layer in layers}
+            tokens = sum(len(row) for rows in subset.tokens.values() for row in rows)
+            for name, gold in measured.items():
+                found = evaluate(
+                    gold=gold,
+                    pred=predict(gold, taggers, author="crf"),
+                    layers=layers,
+                    settings=Settings(resamples=1, slices=()),
+                )
+                f1 = {layer: round(found.scores[METRICS[layer]].f1 or 0.0, 4) for layer in layers}
+                yield Point(documents=size, tokens=tokens, seed=seed, part=name, f1=f1)
+            progress.advance(bar)
+
+
+def table(points: Sequence[Point]) -> str:
+    """Write the curves as a table: mean over the orders, and the least and the greatest."""
+    sizes = sorted({point.documents for point in points})
+    rows = []
+    for layer in METRICS:
+        for part in dict.fromkeys(point.part for point in points):
+            cells = []
+            for size in sizes:
+                values = [p.f1[layer] for p in points if p.part == part and p.documents == size]
+                spread = f" ({min(values):.2f}–{max(values):.2f})" if len(values) > 1 else ""
+                cells.append(f"{np.mean(values):.3f}{spread}")
+            rows.append((f"{layer}, {part}", *cells))
+    return markdown_table(("F1 on", *(f"{size} documents" for size in sizes)), rows)
+
+
+def draw(points: Sequence[Point], path: Path) -> None:
+    """Draw a panel for each layer, a line for each part."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "khabar"
+    from matplotlib import pyplot as plt
+
+    shown = ["validation", "test, other", "test, unseen theatre", "wire"]
+    figure, axes = plt.subplots(1, len(METRICS), figsize=(11, 3.6), sharey=True)
+    for axis, layer in zip(axes, METRICS, strict=True):
+        for part, mark in zip(shown, "osD^", strict=True):
+            sizes = sorted({p.documents for p in points if p.part == part})
+            means = [np.mean([p.f1[layer] for p in points if p.part == part and p.documents == size]) for size in sizes]
+            axis.plot(sizes, means, marker=mark, label=part)
+        axis.set(title=layer, xscale="log", xlabel="training documents", ylim=(0, 1))
+        axis.set_xticks(sizes, [str(size) for size in sizes])
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("F1, exact")
+    axes[-1].legend(fontsize=8, loc="upper left")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main(
+    output: Annotated[Path, typer.Option("--output", "-o", help="where curves.json and curves.svg go")] = HERE
+    / "learning",
+    sources: Annotated[Path | None, typer.Option(help="the wire articles, to measure on wire too")] = None,
+) -> None:
+    """Compute the learning curves of the CRF."""
+    points = list(curves(sources, SIZES, SEEDS, TOKEN_LAYERS))
+    jsonl.write_bytes(output / "curves.json", jsonl.array_bytes(points))
+    draw(points, output / "curves.svg")
+    typer.echo(table(points))
+
+
+if __name__ == "__main__":
+    run(main)
