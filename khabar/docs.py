@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -12,19 +13,34 @@ import yaml
 from khabar import __version__
 from khabar.agreement import Agreed, AgreementReport
 from khabar.align import Losses
+from khabar.audit import Rate
 from khabar.corpus import SPLITS
 from khabar.describe import Description
 from khabar.errors import CODES, Issue, KhabarError
 from khabar.metrics import METRICS
 from khabar.ontology import EVERYWHERE, ontology
 from khabar.report.agreement import say, say_agreed
-from khabar.report.figures import bounds, leaderboard_rows, markdown_table
+from khabar.report.figures import bounds, figure, interval, leaderboard_rows, markdown_table
 from khabar.report.terminal import SIZES
 from khabar.results import Result
+from khabar.style import Style
 from khabar.wire import WireRecipe
 
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+
+
+class Across(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds across documents, counted: named mentions resolved and not, clusters, conflicts, storylines."""
+
+    resolved: int
+    nil: int
+    clusters: int
+    wide: int
+    conflicts: int
+    storylines: int
+    actors: int
+    places: int
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +52,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     results: dict[str, dict[str, Result]]
     front: dict[str, Any]
     recipes: tuple[WireRecipe, ...]
+    styles: dict[str, dict[str, tuple[Style, ...]]]
+    audit: dict[str, Rate]
+    across: Across
 
 
 def fill(text: str, blocks: Mapping[str, str], *, where: str) -> str:
@@ -138,6 +157,10 @@ def fact_blocks(facts: Facts) -> dict[str, str]:
         "languages": _languages,
         "lengths": _lengths,
         "test-theatres": _test_theatres,
+        "styles": _styles,
+        "audit": _audit,
+        "across": _across,
+        "unseen": _unseen,
         "agreement": _agreement,
         "agreement-types": _agreement_types,
         "agreement-attributes": _agreement_attributes,
@@ -232,6 +255,69 @@ def _test_theatres(facts: Facts) -> str:
     alone = " and ".join(f"`{name}`" for name in unseen)
     both = " and ".join(f"`{name}`" for name in shared)
     return f"Of the theatres in test, {alone} occurs nowhere else; {both} occurs in train as well.\n"
+
+
+def _styles(facts: Facts) -> str:
+    head = ("median (least to greatest)", "words a sentence", "letters a word", "LIX")
+    rows = []
+    for name, by_language in facts.styles.items():
+        for lang, found in by_language.items():
+            cells = (_range([getattr(item, field) for item in found]) for field in ("sentence", "word", "lix"))
+            rows.append((f"{name}, {lang} ({len(found)})", *cells))
+    return markdown_table(head, rows)
+
+
+def _range(values: Sequence[float]) -> str:
+    return f"{median(values):.1f} ({min(values):.1f}–{max(values):.1f})"
+
+
+AUDITED = {
+    "spans": "mentions and triggers",
+    "mention": "mentions",
+    "event": "triggers",
+    "argument": "arguments",
+    "missing": "missing items",
+}
+
+
+def _audit(facts: Facts) -> str:
+    rows = []
+    for name, title in AUDITED.items():
+        for part in ("", ", composed", ", wire"):
+            rate = facts.audit.get(name + part)
+            if rate is None:
+                continue
+            kinds = ", ".join(f"{kind} {count}" for kind, count in rate.errors.items()) or "–"
+            around = f"{100 * rate.interval[0]:.1f}–{100 * rate.interval[1]:.1f}"
+            rows.append((title + part, str(rate.checked), str(rate.wrong), f"{100 * rate.value:.1f}", around, kinds))
+    return markdown_table(("read again", "items", "errors", "%", "95 %", "kinds"), rows)
+
+
+def _across(facts: Facts) -> str:
+    a = facts.across
+    total = a.resolved + a.nil
+    return (
+        f"The registry has {a.actors} actors and {a.places} places. Of {total:,} named mentions of actors, places and "
+        f"facilities, {a.resolved:,} ({100 * a.resolved / total:.0f} %) stand for an entry and {a.nil:,} are NIL. "
+        f"{a.clusters:,} events of the storylines are told by at least one trigger, {a.wide:,} of them in two or more "
+        f"documents; {a.conflicts} pairs of versions conflict across the documents of {a.storylines} storylines.\n"
+    )
+
+
+UNSEEN_METRICS = ("actors", "fillers", "triggers.classified")
+
+
+def _unseen(facts: Facts) -> str:
+    rows = []
+    for name, results in facts.results.items():
+        result = results.get("test")
+        if result is None:
+            continue
+        for theatre, part in result.slices["theatre"].items():
+            scores = (part.scores.get(metric) for metric in UNSEEN_METRICS)
+            cells = (f"{figure(each.f1)} ({interval(each)})" if each else "not predicted" for each in scores)
+            rows.append((f"{theatre} ({part.size} documents)", name, *cells))
+    return markdown_table(("theatre", "system", *UNSEEN_METRICS), rows)
 
 
 def _losses(facts: Facts) -> str:

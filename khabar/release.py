@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,16 @@ import msgspec
 
 from khabar import docs, jsonl
 from khabar.agreement import AgreementReport, measure
+from khabar.audit import Question, Rate, Verdict, rates
+from khabar.corpus import COMPOSED_SPLITS, GoldSet
 from khabar.describe import describe
 from khabar.label_studio.config import labeling_config
+from khabar.linking import NIL, is_named
+from khabar.registry import read_registry
 from khabar.report.agreement import agreement_markdown
 from khabar.results import Result
 from khabar.splits import File, build_files, front_matter, losses
+from khabar.style import Style, styles
 from khabar.workspace import PROJECTS, Workspace
 
 FILLED = ("README.md", "annotations/guidelines.md", "evaluation/PROTOCOL.md", "evaluation/LEADERBOARD.md")
@@ -86,8 +92,42 @@ def collect(root: Path, workspace: Workspace, *, gamma: bool = False) -> Release
         },
         front={**HUB, **front_matter(files, workspace.recipes)},
         recipes=tuple(workspace.recipes),
+        styles=_styles(gold),
+        audit=_audit(workspace.folder / "audit"),
+        across=_across(workspace, gold),
     )
     return Release(files=tuple(files), facts=facts)
+
+
+def _styles(gold: Mapping[str, GoldSet]) -> dict[str, dict[str, tuple[Style, ...]]]:
+    groups = {"composed": [gold[name] for name in COMPOSED_SPLITS], "wire": [gold["wire"]]}
+    return {
+        name: {lang: tuple(item for part in parts for item in styles(part, lang).values()) for lang in ("en", "ar")}
+        for name, parts in groups.items()
+    }
+
+
+def _audit(folder: Path) -> dict[str, Rate]:
+    if not folder.is_dir():
+        return {}
+    questions = jsonl.read_list(folder / "sample.jsonl", Question)
+    return rates(questions, jsonl.read_list(folder / "verdicts.jsonl", Verdict))
+
+
+def _across(workspace: Workspace, gold: Mapping[str, GoldSet]) -> docs.Across:
+    registry, linking = read_registry(workspace.folder / "registry"), workspace.linking
+    named = [m.entity for part in gold.values() for item in part.annotations for m in item.mentions if is_named(m)]
+    nil = sum(entity.startswith(f"{NIL}/") for entity in named)
+    return docs.Across(
+        resolved=len(named) - nil,
+        nil=nil,
+        clusters=len(linking.clusters),
+        wide=sum(len({trigger[0] for trigger in cluster.triggers}) > 1 for cluster in linking.clusters),
+        conflicts=len(linking.conflicts),
+        storylines=len({conflict.storyline for conflict in linking.conflicts}),
+        actors=len(registry.actors),
+        places=len(registry.places),
+    )
 
 
 def _blocks(release: Release) -> dict[str, str]:
