@@ -8,7 +8,7 @@ WIRE := $(if $(SOURCES),--sources $(SOURCES))
 SPLITS := --split test $(if $(SOURCES),--split wire)
 export KHABAR_SOURCES := $(abspath $(SOURCES))
 .DEFAULT_GOAL := help
-.PHONY: help install demo test quick lint types splits gold derived serve projects export baselines reproduce wheel clean
+.PHONY: help install demo test quick lint types splits gold derived serve projects export baselines curves reproduce wheel clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,13 +41,15 @@ demo-steps:
 	@echo "→ 3/9 export, compared with the repository"
 	@$(BIN)/python scripts/export_annotations.py --data $(DATA) $(WIRE) --check
 	@echo "→ 4/9 agreement before, decisions, gold with where it comes from"
-	@for name in composed $(if $(SOURCES),wire); do \
+	@for name in composed-1 composed-2 $(if $(SOURCES),wire-1 wire-2); do \
 		campaign=$(DATA)/campaigns/$$name; \
+		decisions=annotations/campaigns/$$name/decisions.jsonl; \
+		test -f $$decisions || decisions=annotations/adjudication/$$name.jsonl; \
 		$(BIN)/khabar campaign agreement $$campaign --no-gamma --html $$campaign/agreement.html > $$campaign/agreement.txt || exit 1; \
 		sed -n '1,23p' $$campaign/agreement.txt; \
-		$(BIN)/khabar campaign adjudicate $$campaign --decisions annotations/adjudication/$$name.jsonl || exit 1; \
+		$(BIN)/khabar campaign adjudicate $$campaign --decisions $$decisions || exit 1; \
 		$(BIN)/khabar campaign close $$campaign || exit 1; \
-		cmp $$campaign/gold.jsonl annotations/gold/$$name.jsonl && echo "$$name: the gold is the repository's" || exit 1; \
+		tail -n +2 annotations/gold/$$name.jsonl | cmp - $$campaign/gold.jsonl && echo "$$name: the gold is the repository's" || exit 1; \
 	done
 	@echo "→ 5/9 gold and splits, rebuilt and compared byte for byte"
 	@$(BIN)/python scripts/build_gold.py --check
@@ -82,6 +84,9 @@ gold: $(VENV)/installed ## make the gold from exports and decisions
 baselines: $(VENV)/installed ## predict and score the baselines again (needs the wire articles)
 	@for name in dictionary crf; do $(BIN)/python evaluation/baselines/$$name/predict.py --output evaluation/baselines/$$name/predictions --split validation $(SPLITS) $(WIRE); done
 	@$(BIN)/python evaluation/reproduce.py --write
+
+curves: $(VENV)/installed ## train the CRF on more and more documents (evaluation/learning)
+	@$(BIN)/python evaluation/learning_curves.py $(WIRE)
 
 reproduce: $(VENV)/installed ## score every stored prediction again
 	@$(BIN)/python evaluation/reproduce.py

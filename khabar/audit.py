@@ -1,4 +1,8 @@
-"""The error audit of the gold: a random sample, read again by somebody who took no part, and the rate of errors."""
+"""The audit of the gold: a random sample, read again by somebody who took no part, and how adjudicators agree.
+
+The reading is blind: whoever reads marks the sampled sentences without the gold. What they mark alike stands; each
+difference is then judged by the rules, and what breaks one is an error of the gold.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from khabar.adjudicate import Item, attributes_of, items_of
+from khabar.adjudicate import Decision, Item, attributes_of, items_of
 from khabar.corpus import GoldSet
 from khabar.errors import Issue, KhabarError
 from khabar.results import Bounds
@@ -28,8 +32,8 @@ ERRORS = {
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One thing to be read again: an item of the gold, or a sentence in which something may be missing.
 
-    `attributes` are those of the item as the gold has them. Of a sentence, start and end of `item` are its span,
-    and `present` says how many items the gold has in it.
+    `attributes` are those of the item as the gold had them. Of a sentence, start and end of `item` are its span,
+    `present` says how many items the gold had in it, and `items` which.
     """
 
     id: str
@@ -39,29 +43,35 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     item: Item
     attributes: dict[str, str] = {}
     present: int = 0
+    items: tuple[Item, ...] = ()
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the reader found: nothing (`errors` empty), or errors by kind, each with the rule that is broken.
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What was found: nothing (`errors` empty), or errors by kind, each with the rule that is broken.
 
-    Of an item at most one error; of a sentence one for each item that is missing.
+    Of an item at most one error; of a sentence one for each item that is missing. `alike`: the blind reader marked
+    the same, so that there was nothing to judge.
     """
 
     id: str
     errors: tuple[str, ...]
     note: str
+    alike: bool = False
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
     """Errors among what was read, with the exact binomial interval (Clopper and Pearson 1934).
 
-    For sentences `checked` counts the items that are there or should be, `wrong` those that are missing.
+    For sentences `checked` counts the items that are there or should be, `wrong` those that are missing. `alike` of
+    the `questions` were marked the same by the blind reader.
     """
 
     checked: int
     wrong: int
     interval: Bounds
     errors: dict[str, int]
+    questions: int
+    alike: int
 
     @property
     def value(self) -> float:
@@ -105,15 +115,20 @@ def _questions(part: GoldSet, annotation: Annotation) -> Iterator[Question]:
             )
     for row in part.tokens[annotation.doc_id]:
         start, end = row[0].start, row[-1].end
-        present = sum(item.kind != "link" and start <= item.start < end for item in items)
+        present = _within(items, start, end)
         yield Question(
             id="",
             doc_id=annotation.doc_id,
             part=part.name,
             kind="sentence",
             item=Item("mention", start, end, "sentence"),
-            present=present,
+            present=len(present),
+            items=tuple(sorted(present)),
         )
+
+
+def _within(items: Iterable[Item], start: int, end: int) -> set[Item]:
+    return {item for item in items if item.kind != "link" and start <= item.start < end}
 
 
 def _attributes(item: Item, values: Mapping[Item, str]) -> dict[str, str]:
@@ -122,6 +137,21 @@ def _attributes(item: Item, values: Mapping[Item, str]) -> dict[str, str]:
         for key, value in values.items()
         if item.kind == key.layer and (key.start, key.end) == (item.start, item.end)
     }
+
+
+def read_alike(question: Question, reading: Annotation) -> bool:
+    """Tell whether a blind reading has what the gold had.
+
+    Args:
+        question: one of the sample. An item must be marked with the same span, type, role and filler, and with the
+            same attributes; in a sentence there must be nothing that the gold did not have.
+        reading: what the reader marked in the question's document.
+    """
+    items = items_of(reading)
+    if question.kind == "sentence":
+        return not _within(items, question.item.start, question.item.end) - set(question.items)
+    given = _attributes(question.item, attributes_of(reading))
+    return question.item in items and given == question.attributes
 
 
 def check_verdicts(questions: Sequence[Question], verdicts: Sequence[Verdict]) -> None:
@@ -151,6 +181,9 @@ def check_verdicts(questions: Sequence[Question], verdicts: Sequence[Verdict]) -
             issues.append(_issue("audit-invalid", verdict.id, yours, expected, "Correct the verdict."))
         if verdict.errors and not verdict.note.strip():
             issues.append(_issue("audit-invalid", verdict.id, "no note", "the rule that is broken", "Write it."))
+        if verdict.errors and verdict.alike:
+            fix = "What was marked alike is not judged."
+            issues.append(_issue("audit-invalid", verdict.id, "an error of what was marked alike", "none", fix))
     if issues:
         raise KhabarError(issues)
 
@@ -189,10 +222,54 @@ def _rate(pairs: Iterable[tuple[Question, Verdict]]) -> Rate:
 
     checked = wrong = 0
     errors: Counter[str] = Counter()
+    questions = alike = 0
     for question, verdict in pairs:
+        questions, alike = questions + 1, alike + verdict.alike
         errors.update(verdict.errors)
         wrong += len(verdict.errors)
         checked += question.present + len(verdict.errors) if question.kind == "sentence" else 1
     bounds = binomtest(wrong, max(checked, 1)).proportion_ci(confidence_level=0.95, method="exact")
     interval = (round(float(bounds.low), 4), round(float(bounds.high), 4))
-    return Rate(checked=checked, wrong=wrong, interval=interval, errors=dict(sorted(errors.items())))
+    return Rate(
+        checked=checked,
+        wrong=wrong,
+        interval=interval,
+        errors=dict(sorted(errors.items())),
+        questions=questions,
+        alike=alike,
+    )
+
+
+class Concord(msgspec.Struct, frozen=True, kw_only=True):
+    """How two adjudicators decided the same differences, each alone; of those decided otherwise, how a third did."""
+
+    decided: int
+    alike: int
+    with_first: int
+    with_second: int
+
+
+def concord(first: Iterable[Decision], second: Iterable[Decision], third: Iterable[Decision]) -> dict[str, Concord]:
+    """Compare adjudicators by kind of item, and over all ("all").
+
+    Args:
+        first: decisions of one adjudicator.
+        second: those of another; only items that both decided are compared.
+        third: decisions on the items that these two decided otherwise; may be empty.
+    """
+    sides = [{(each.doc_id, each.item): each.value for each in side} for side in (first, second, third)]
+    one, other, deciding = sides
+    groups: dict[str, list[tuple[str, str, str | None]]] = {"all": []}
+    for key in one.keys() & other.keys():
+        values = (one[key], other[key], deciding.get(key))
+        groups["all"].append(values)
+        groups.setdefault(key[1].kind, []).append(values)
+    return {
+        name: Concord(
+            decided=len(group),
+            alike=sum(a == b for a, b, _ in group),
+            with_first=sum(a != b and c == a for a, b, c in group),
+            with_second=sum(a != b and c == b for a, b, c in group),
+        )
+        for name, group in sorted(groups.items())
+    }

@@ -13,7 +13,7 @@ import yaml
 from khabar import __version__
 from khabar.agreement import Agreed, AgreementReport
 from khabar.align import Losses
-from khabar.audit import Rate
+from khabar.audit import Concord, Rate
 from khabar.corpus import SPLITS
 from khabar.describe import Description
 from khabar.errors import CODES, Issue, KhabarError
@@ -53,7 +53,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     front: dict[str, Any]
     recipes: tuple[WireRecipe, ...]
     styles: dict[str, dict[str, tuple[Style, ...]]]
-    audit: dict[str, Rate]
+    audit: dict[str, dict[str, Rate]]
+    concord: dict[str, Concord]
     across: Across
 
 
@@ -158,7 +159,9 @@ def fact_blocks(facts: Facts) -> dict[str, str]:
         "lengths": _lengths,
         "test-theatres": _test_theatres,
         "styles": _styles,
-        "audit": _audit,
+        "audit": lambda f: _audit(f.audit.get("blind", {})),
+        "audit-first": lambda f: _audit(f.audit.get("first", {})),
+        "adjudicators": _adjudicators,
         "across": _across,
         "unseen": _unseen,
         "agreement": _agreement,
@@ -280,17 +283,36 @@ AUDITED = {
 }
 
 
-def _audit(facts: Facts) -> str:
+def _audit(rates: Mapping[str, Rate]) -> str:
     rows = []
     for name, title in AUDITED.items():
         for part in ("", ", composed", ", wire"):
-            rate = facts.audit.get(name + part)
+            rate = rates.get(name + part)
             if rate is None:
                 continue
             kinds = ", ".join(f"{kind} {count}" for kind, count in rate.errors.items()) or "–"
             around = f"{100 * rate.interval[0]:.1f}–{100 * rate.interval[1]:.1f}"
-            rows.append((title + part, str(rate.checked), str(rate.wrong), f"{100 * rate.value:.1f}", around, kinds))
-    return markdown_table(("read again", "items", "errors", "%", "95 %", "kinds"), rows)
+            alike = f"{rate.alike} of {rate.questions}" if any(each.alike for each in rates.values()) else "not blind"
+            rows.append(
+                (title + part, alike, str(rate.checked), str(rate.wrong), f"{100 * rate.value:.1f}", around, kinds)
+            )
+    return markdown_table(("read again", "marked alike", "items", "errors", "%", "95 %", "kinds"), rows)
+
+
+def _adjudicators(facts: Facts) -> str:
+    rows = [
+        (
+            name,
+            str(each.decided),
+            f"{100 * each.alike / each.decided:.0f}",
+            str(each.decided - each.alike),
+            str(each.with_first),
+            str(each.with_second),
+        )
+        for name, each in facts.concord.items()
+    ]
+    header = ("differences", "decided by both", "alike, %", "otherwise", "third: as the first", "third: as the second")
+    return markdown_table(header, rows)
 
 
 def _across(facts: Facts) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from khabar import docs, jsonl
+from khabar.adjudicate import Decision
 from khabar.agreement import AgreementReport, measure
-from khabar.audit import Question, Rate, Verdict, rates
+from khabar.audit import Concord, Question, Rate, Verdict, concord, rates
 from khabar.corpus import COMPOSED_SPLITS, GoldSet
 from khabar.describe import describe
 from khabar.label_studio.config import labeling_config
@@ -22,7 +23,13 @@ from khabar.splits import File, build_files, front_matter, losses
 from khabar.style import Style, styles
 from khabar.workspace import PROJECTS, Workspace
 
-FILLED = ("README.md", "annotations/guidelines.md", "evaluation/PROTOCOL.md", "evaluation/LEADERBOARD.md")
+FILLED = (
+    "README.md",
+    "annotations/guidelines.md",
+    "annotations/audit/README.md",
+    "evaluation/PROTOCOL.md",
+    "evaluation/LEADERBOARD.md",
+)
 HUB: dict[str, Any] = {
     "pretty_name": "khabar",
     "license": "cc-by-4.0",
@@ -93,7 +100,8 @@ def collect(root: Path, workspace: Workspace, *, gamma: bool = False) -> Release
         front={**HUB, **front_matter(files, workspace.recipes)},
         recipes=tuple(workspace.recipes),
         styles=_styles(gold),
-        audit=_audit(workspace.folder / "audit"),
+        audit=_audits(workspace.folder / "audit"),
+        concord=_concord(workspace.folder / "audit" / "adjudicators"),
         across=_across(workspace, gold),
     )
     return Release(files=tuple(files), facts=facts)
@@ -107,11 +115,19 @@ def _styles(gold: Mapping[str, GoldSet]) -> dict[str, dict[str, tuple[Style, ...
     }
 
 
-def _audit(folder: Path) -> dict[str, Rate]:
+def _audits(folder: Path) -> dict[str, dict[str, Rate]]:
+    folders = {"blind": folder, "first": folder / "first"}
+    return {
+        name: rates(jsonl.read_list(path / "sample.jsonl", Question), jsonl.read_list(path / "verdicts.jsonl", Verdict))
+        for name, path in folders.items()
+        if (path / "verdicts.jsonl").exists()
+    }
+
+
+def _concord(folder: Path) -> dict[str, Concord]:
     if not folder.is_dir():
         return {}
-    questions = jsonl.read_list(folder / "sample.jsonl", Question)
-    return rates(questions, jsonl.read_list(folder / "verdicts.jsonl", Verdict))
+    return concord(*(jsonl.read_list(folder / f"{name}.jsonl", Decision) for name in ("first", "second", "third")))
 
 
 def _across(workspace: Workspace, gold: Mapping[str, GoldSet]) -> docs.Across:

@@ -130,9 +130,13 @@ def configurations(recipes: Sequence[WireRecipe]) -> tuple[Configuration, ...]:
         recipes: of the wire documents; the wire configuration repeats them.
     """
     labels = ontology()
-    by_id = {recipe.document.doc_id: recipe for recipe in recipes}
-    range_type = pa.list_(_struct(_SPAN))
-    found = (
+    canary = Feature("canary", pa.string())
+    found = (*_composed_configurations(labels), _wire_configuration(recipes))
+    return tuple(msgspec.structs.replace(each, features=(*each.features, canary)) for each in found)
+
+
+def _composed_configurations(labels: Ontology) -> tuple[Configuration, ...]:
+    return (
         Configuration(
             name="documents",
             splits=COMPOSED_SPLITS,
@@ -153,23 +157,26 @@ def configurations(recipes: Sequence[WireRecipe]) -> tuple[Configuration, ...]:
         ),
         Configuration(name="events", splits=COMPOSED_SPLITS, features=tuple(_EVENT_ROW), rows=_event_rows),
         Configuration(name="conflicts", splits=COMPOSED_SPLITS, features=tuple(_CONFLICT_ROW), rows=_conflict_rows),
-        Configuration(
-            name="wire",
-            splits=("wire",),
-            features=(
-                *_DOCUMENT,
-                Feature("byline", pa.string()),
-                Feature("date_basis", pa.string()),
-                Feature("file", pa.string()),
-                Feature("ranges", range_type),
-                Feature("length", pa.int32()),
-                *_ANNOTATION,
-            ),
-            rows=lambda gold: _wire_rows(gold, by_id),
-        ),
     )
-    canary = Feature("canary", pa.string())
-    return tuple(msgspec.structs.replace(each, features=(*each.features, canary)) for each in found)
+
+
+def _wire_configuration(recipes: Sequence[WireRecipe]) -> Configuration:
+    by_id = {recipe.document.doc_id: recipe for recipe in recipes}
+    range_type = pa.list_(_struct(_SPAN))
+    return Configuration(
+        name="wire",
+        splits=("wire",),
+        features=(
+            *_DOCUMENT,
+            Feature("byline", pa.string()),
+            Feature("date_basis", pa.string()),
+            Feature("file", pa.string()),
+            Feature("ranges", range_type),
+            Feature("length", pa.int32()),
+            *_ANNOTATION,
+        ),
+        rows=lambda gold: _wire_rows(gold, by_id),
+    )
 
 
 def _annotation_row(document: Document, annotation: Annotation, gold: GoldSet) -> Row:

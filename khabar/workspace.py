@@ -84,16 +84,21 @@ class Workspace(msgspec.Struct, frozen=True, dict=True):
     def _documents_file(self, lot: str) -> Path:
         return self.folder / "documents" / f"{lot}.jsonl"
 
-    def _campaign(self, lot: str) -> Path | None:
+    def campaign_folder(self, lot: str) -> Path | None:
+        """Find the kept campaign of a lot; None for a lot whose exports are in `exports`.
+
+        Args:
+            lot: one of the lots.
+        """
         folder = self.folder / "campaigns" / lot
         return folder if folder.is_dir() else None
 
     def _exports_folder(self, lot: str) -> Path:
-        campaign = self._campaign(lot)
+        campaign = self.campaign_folder(lot)
         return campaign / "exports" if campaign else self.folder / "exports" / lot
 
     def _decisions_file(self, lot: str) -> Path:
-        campaign = self._campaign(lot)
+        campaign = self.campaign_folder(lot)
         return campaign / "decisions.jsonl" if campaign else self.folder / "adjudication" / f"{lot}.jsonl"
 
     @cached_property

@@ -1,20 +1,24 @@
-"""Draw the sample of the error audit, with a page for its reader; the verdicts are kept beside it."""
+"""Draw the sample of the error audit, write its pages for a blind reader, and then what is to be judged."""
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from khabar import jsonl
-from khabar.audit import Question, draw
+from khabar.adjudicate import Item, attributes_of, items_of
+from khabar.align import sentences
+from khabar.audit import Question, draw, read_alike
 from khabar.cli import run
 from khabar.corpus import gold_set
 from khabar.quotes import numbered
-from khabar.types import Document
+from khabar.types import Annotation, Document
 from khabar.workspace import Workspace
 
-SIZES = {"mention": 200, "event": 120, "argument": 160, "sentence": 80}
-SEED = 20261125
+SIZES = {"mention": 150, "event": 75, "argument": 120, "sentence": 60}
+SEED = 20261203
 
 
 def sample(workspace: Workspace) -> list[Question]:
@@ -26,45 +30,118 @@ def sample(workspace: Workspace) -> list[Question]:
     return draw((composed, wire), SIZES, seed=SEED)
 
 
-def page(document: Document, questions: list[Question]) -> str:
-    """Write a document's sentences and what is asked about it."""
-    lines = [f"# {document.doc_id} ({document.lang}, {document.genre}, {document.outlet}, {document.date})", ""]
-    lines += [numbered(document.text), ""]
-    for question in questions:
-        item, text = question.item, document.text
-        words = text[item.start : item.end].replace("\n", " ")
-        said = ", ".join(f"{name} {value}" for name, value in question.attributes.items())
-        around = text[max(0, item.start - 40) : item.end + 40].replace("\n", " ")
-        if question.kind == "sentence":
-            lines.append(f"{question.id} sentence: «{words}»; the gold has {question.present} items in it")
-        elif question.kind == "argument" and item.other:
-            filler = text[item.other[0] : item.other[1]].replace("\n", " ")
-            lines.append(f"{question.id} argument: trigger [{words}] {item.type} → [{filler}]   … {around} …")
-        else:
-            lines.append(f"{question.id} {question.kind}: [{words}] {item.type} ({said})   … {around} …")
-    return "\n".join(lines) + "\n"
+def _sentences(document: Document, question: Question) -> list[int]:
+    start, end = question.item.start, question.item.end
+    spans = list(enumerate(sentences(document.text), 1))
+    return [number for number, span in spans if span.start < end and start < span.end]
+
+
+def blind_page(document: Document, questions: Sequence[Question]) -> str:
+    """Write a document's sentences, and the numbers of those to be annotated, without anything of the gold."""
+    wanted = sorted({number for question in questions for number in _sentences(document, question)})
+    head = f"# {document.doc_id} ({document.lang}, {document.genre}, {document.outlet}, {document.date})"
+    return f"{head}\nAnnotate completely: {', '.join(map(str, wanted))}\n\n{numbered(document.text)}"
+
+
+def judging_page(document: Document, questions: Sequence[Question], reading: Annotation) -> str:
+    """Write what the blind reader marked otherwise than the gold, question by question."""
+    open_questions = [question for question in questions if not read_alike(question, reading)]
+    if not open_questions:
+        return ""
+    head = f"# {document.doc_id} ({document.lang}, {document.genre}, {document.outlet}, {document.date})"
+    parts = [f"{head}\n\n{numbered(document.text)}"]
+    for question in open_questions:
+        lines = _lines(document, question, reading)
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _lines(document: Document, question: Question, reading: Annotation) -> list[str]:
+    text = document.text
+    marked, values = items_of(reading), attributes_of(reading)
+    item = question.item
+    where = "/".join(map(str, _sentences(document, question)))
+    if question.kind == "sentence":
+        extra = sorted(
+            each for each in marked - set(question.items) if each.kind != "link" and item.start <= each.start < item.end
+        )
+        have = "; ".join(_named(each, text) for each in question.items)
+        return [
+            f"{question.id} SENTENCE [{where}] has: {have or 'nothing'}",
+            *(f"    proposed besides: {_named(each, text)}" for each in extra),
+        ]
+    near = sorted(each for each in marked if _near(each, item))
+    gold = [f"{_named(item, text)} ({', '.join(f'{name} {value}' for name, value in question.attributes.items())})"]
+    other = [f"{_named(each, text)} {_said(each, values)}" for each in near] or ["nothing there"]
+    versions = (gold, other) if gold_first(question) else (other, gold)
+    return [
+        f"{question.id} {question.kind.upper()} [{where}]",
+        *(f"    {name}: {'; '.join(version)}" for name, version in zip("AB", versions, strict=True)),
+    ]
+
+
+def gold_first(question: Question) -> bool:
+    """Tell whether version A of a judging page is the gold's: a hash decides, so that the judge cannot know."""
+    return hashlib.sha256(f"{question.id}{question.doc_id}".encode()).digest()[0] % 2 == 0
+
+
+def _near(each: Item, item: Item) -> bool:
+    if each.kind != item.kind:
+        return False
+    if item.kind == "argument" and item.other and each.other:
+        trigger = each.start < item.end and item.start < each.end
+        return trigger and (each.type == item.type or each.other == item.other)
+    return each.start < item.end and item.start < each.end
+
+
+def _named(item: Item, text: str) -> str:
+    words = " ".join(text[item.start : item.end].split())
+    if item.other:
+        filler = " ".join(text[item.other[0] : item.other[1]].split())
+        return f"argument [{words}] {item.type} -> [{filler}]"
+    return f"{item.kind} [{words}] {item.type}"
+
+
+def _said(item: Item, values: Mapping[Item, str]) -> str:
+    found = {
+        key.type: value
+        for key, value in values.items()
+        if key.layer == item.kind and (key.start, key.end) == (item.start, item.end)
+    }
+    return f"({', '.join(f'{name} {value}' for name, value in found.items())})" if found else ""
+
+
+def _write(folder: Path, pages: Mapping[str, str]) -> None:
+    for name, text in pages.items():
+        if text:
+            jsonl.write_bytes(folder / f"{name}.txt", text.encode())
+    typer.echo(f"{folder}: {sum(map(bool, pages.values()))} pages; texts of wire articles are not to be shipped")
 
 
 def main(
     annotations: Annotated[Path, typer.Option(help="the folder of documents and gold")] = Path("annotations"),
     sources: Annotated[Path | None, typer.Option(help="the wire articles, for the pages")] = None,
-    pages: Annotated[Path | None, typer.Option(help="write a page for each document into this folder")] = None,
+    blind: Annotated[Path | None, typer.Option(help="write the blind reader's pages into this folder")] = None,
+    judge: Annotated[Path | None, typer.Option(help="write what readings.jsonl has otherwise into this folder")] = None,
 ) -> None:
     """Draw the sample; it is kept as it was drawn, whatever becomes of the gold afterwards."""
-    workspace = Workspace(annotations, sources)
-    path = annotations / "audit" / "sample.jsonl"
+    workspace, folder = Workspace(annotations, sources), annotations / "audit"
+    path = folder / "sample.jsonl"
     if not path.exists():
         jsonl.write_records(path, sample(workspace))
-    questions = jsonl.read_list(path, Question)
-    typer.echo(f"{path}: {len(questions)} questions")
-    if pages is None:
+    asked: dict[str, list[Question]] = {}
+    for question in jsonl.read_list(path, Question):
+        asked.setdefault(question.doc_id, []).append(question)
+    typer.echo(f"{path}: {sum(map(len, asked.values()))} questions in {len(asked)} documents")
+    if blind is None and judge is None:
         return
-    for project in workspace.projects:
-        for document in workspace.documents(project):
-            mine = [question for question in questions if question.doc_id == document.doc_id]
-            if mine:
-                jsonl.write_bytes(pages / f"{document.doc_id}.txt", page(document, mine).encode())
-    typer.echo(f"{pages}: {len(list(pages.glob('*.txt')))} pages; texts of wire articles are not to be shipped")
+    documents = [item for project in workspace.projects for item in workspace.documents(project)]
+    chosen = [document for document in documents if document.doc_id in asked]
+    if blind is not None:
+        _write(blind, {item.doc_id: blind_page(item, asked[item.doc_id]) for item in chosen})
+    if judge is not None:
+        readings = {item.doc_id: item for item in jsonl.read_list(folder / "readings.jsonl", Annotation)}
+        _write(judge, {d.doc_id: judging_page(d, asked[d.doc_id], readings[d.doc_id]) for d in chosen})
 
 
 if __name__ == "__main__":

@@ -245,7 +245,7 @@ def decision_file(workspace: Workspace, project: str, chosen: Sequence[str], pat
 
 def test_a_campaign_over_composed_documents_from_open_to_gold(office: Desk, tmp_path: Path) -> None:
     folder = tmp_path / "campaign"
-    workspace = stored(folder, "composed", CHOSEN, "small")
+    workspace = stored(folder, "composed-1", CHOSEN, "small")
     said = again(office, folder, "open")
     assert [re.sub(r"project \d+", "project N", line) for line in said.lines] == [
         f"small/all/{name} (project N, language model): 3 documents (ar, en), 0 new, 0 begun" for name in MODELS
@@ -254,7 +254,7 @@ def test_a_campaign_over_composed_documents_from_open_to_gold(office: Desk, tmp_
     office.done(folder, "texts", MODELS[0], "-o", handed)
     assert {path.name for path in handed.iterdir()} == {"guidelines.md", *(f"{doc_id}.txt" for doc_id in CHOSEN)}
     for name in MODELS:
-        path = work_file(workspace, "composed", name, CHOSEN, tmp_path / f"{name}.jsonl")
+        path = work_file(workspace, "composed-1", name, CHOSEN, tmp_path / f"{name}.jsonl")
         assert office.done(folder, "submit", name, path).out == f"{name}: 3 documents saved, 0 were there\n"
     assert again(office, folder, "submit", name, path).out == f"{name}: 0 documents saved, 3 were there\n"
     assert "0 texts and the guidelines" in office.done(folder, "texts", MODELS[0], "-o", tmp_path / "none").out
@@ -277,10 +277,10 @@ def _check_agreement(office: Desk, folder: Path) -> None:
 def _check_decisions(office: Desk, folder: Path, workspace: Workspace, tmp_path: Path) -> None:
     queue = tmp_path / "queue.jsonl"
     left = json.loads(office.done(folder, "adjudicate", "--queue", queue, "--json").out)
-    work = [workspace.work("composed", name) for name in MODELS]
+    work = [workspace.work("composed-1", name) for name in MODELS]
     expected = sum(len(differences(*pair)) for pair in zip(*work, strict=True) if pair[0].doc_id in CHOSEN)
     assert left == {"questions": len(queue.read_text().splitlines()), "differences": expected, "decided": 0}
-    given = decision_file(workspace, "composed", CHOSEN, tmp_path / "decisions.jsonl")
+    given = decision_file(workspace, "composed-1", CHOSEN, tmp_path / "decisions.jsonl")
     said = again(office, folder, "adjudicate", "--decisions", given, online=False)
     assert said.lines[0] == "decisions taken: 0"
     assert said.lines[1] == f"{expected} differences decided, 0 left in 0 questions"
@@ -289,7 +289,7 @@ def _check_decisions(office: Desk, folder: Path, workspace: Workspace, tmp_path:
 def _check_gold(office: Desk, folder: Path, workspace: Workspace) -> None:
     again(office, folder, "close", online=False)
     gold = jsonl.read_list(folder / "gold.jsonl", Annotation)
-    assert gold == [item for item in workspace.stored_gold("composed") if item.doc_id in CHOSEN]
+    assert gold == [item for item in workspace.stored_gold("composed-1") if item.doc_id in CHOSEN]
     origins = msgspec.json.decode(office.done(folder, "trace", CHOSEN[0], "--json").out, type=list[Origin])
     assert all(origin.proposed_by or origin.decided_by for origin in origins)
     assert {name for origin in origins for name in origin.proposed_by} == set(MODELS)
@@ -305,19 +305,19 @@ def runs_of_words(text: str, length: int = 8) -> set[str]:
 def test_a_campaign_over_the_wire_from_open_to_gold(office: Desk, tmp_path: Path, sources: Path) -> None:
     folder = tmp_path / "campaign"
     predictions = {"predictions": str(ROOT / "evaluation" / "baselines" / "crf" / "predictions" / "wire.jsonl")}
-    workspace = stored(folder, "wire", (), "news", sources, preannotation={**predictions, "name": "crf"})
+    workspace = stored(folder, "wire-1", (), "news", sources, preannotation={**predictions, "name": "crf"})
     assert issues_of(office.khabar(folder, "open")) == ["text-missing"] * 8
     office.done(folder, "open", sources=sources)
     for name in MODELS:
-        path = work_file(workspace, "wire", name, (), tmp_path / f"{name}.jsonl")
+        path = work_file(workspace, "wire-1", name, (), tmp_path / f"{name}.jsonl")
         assert issues_of(office.khabar(folder, "submit", name, path)) == ["text-missing"] * 8
         assert "8 documents saved" in office.done(folder, "submit", name, path, sources=sources).out
     assert issues_of(office.khabar(folder, "adjudicate"))[0] == "text-missing"
     office.done(folder, "adjudicate", sources=sources)
-    given = decision_file(workspace, "wire", (), tmp_path / "decisions.jsonl")
+    given = decision_file(workspace, "wire-1", (), tmp_path / "decisions.jsonl")
     office.done(folder, "adjudicate", "--decisions", given)
     office.done(folder, "close", sources=sources)
-    assert jsonl.read_list(folder / "gold.jsonl", Annotation) == workspace.stored_gold("wire")
+    assert jsonl.read_list(folder / "gold.jsonl", Annotation) == workspace.stored_gold("wire-1")
     # The guidelines and the adjudicator's reasons are the repository's own, and hold none of it either.
     articles = set().union(*(runs_of_words(item.text) for item in workspace.documents("wire")))
     for name, content in files_of(folder).items():

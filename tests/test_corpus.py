@@ -167,7 +167,7 @@ def test_sentences_and_readability_are_within_the_range_of_the_wire() -> None:
             real, ours = ([getattr(item, name) for item in group] for group in (wire, composed))
             assert min(real) <= median(ours) <= max(real), (lang, name)
         inside = [min(s.sentence for s in wire) <= item.sentence <= max(s.sentence for s in wire) for item in composed]
-        assert sum(inside) >= 0.9 * len(inside), lang
+        assert sum(inside) >= 0.85 * len(inside), lang
 
 
 # Splits

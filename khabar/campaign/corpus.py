@@ -102,6 +102,8 @@ def write_exports(
 ) -> Iterator[str]:
     """Export every annotator's work and write it as it is kept; nothing is written unless all of it is valid.
 
+    A lot that its campaign keeps is left to `khabar campaign sync`.
+
     Args:
         data: the data folder of a running server.
         workspace: the corpus.
@@ -117,6 +119,8 @@ def write_exports(
     """
     files: dict[Path, bytes] = {}
     for lot in lots_of(workspace):
+        if workspace.campaign_folder(lot):
+            continue
         campaign, work = _exported(data, workspace, lot, partial=partial)
         for path in [campaign.path(ACCOUNTS), *(campaign.path("exports", f"{name}.json") for name in work)]:
             files[output / lot / path.name] = path.read_bytes()
