@@ -16,7 +16,7 @@ import numpy as np
 import typer
 from rich.progress import Progress
 
-from khabar import jsonl
+from khabar import docs, jsonl
 from khabar.cli import run
 from khabar.corpus import GoldSet
 from khabar.evaluation import evaluate
@@ -26,7 +26,7 @@ from khabar.results import Settings
 from khabar.tagging import predict, with_texts
 
 HERE = Path(__file__).parent
-SIZES = (4, 8, 16, 32)
+SIZES = (4, 8, 16, 32, 64)
 SEEDS = (1, 2, 3)
 METRICS = {"actors": "actors", "fillers": "fillers", "triggers": "triggers.classified"}
 UNSEEN = "tazerqut"
@@ -82,14 +82,26 @@ def parts(sources: Path | None) -> dict[str, GoldSet]:
     return found
 
 
-def curves(sources: Path | None, sizes: Sequence[int], seeds: Sequence[int], layers: Sequence[str]) -> Iterator[Point]:
-    """Train and score every size of every order; the whole of train is one training, the same for every order."""
-    train, crf, measured = with_texts("train"), baseline(), parts(sources)
-    full = len(train.documents)
-    plan = [(size, seed) for seed in seeds for size in sizes if size < full] + [(full, 0)]
+def plan(full: int) -> list[tuple[int, int]]:
+    """List the trainings by size and order; the whole of train is one, the same for every order (0)."""
+    return [(size, seed) for seed in SEEDS for size in SIZES if size < full] + [(full, 0)]
+
+
+def curves(
+    train: GoldSet, trainings: Sequence[tuple[int, int]], layers: Sequence[str], sources: Path | None
+) -> Iterator[Point]:
+    """Train and score.
+
+    Args:
+        train: the whole of train.
+        trainings: how many documents, and the order they are taken in (0: as they are).
+        layers: what is trained.
+        sources: the wire articles, to measure on wire too.
+    """
+    crf, measured, full = baseline(), parts(sources), len(train.documents)
     with Progress(transient=True) as progress:
-        bar = progress.add_task("training", total=len(plan))
-        for size, seed in plan:
+        bar = progress.add_task("training", total=len(trainings))
+        for size, seed in trainings:
             order = np.random.default_rng(seed).permutation(full) if seed else np.arange(full)
             subset = part_of(train, "train", [int(at) for at in order[:size]])
             with tempfile.TemporaryDirectory() as folder:
@@ -147,15 +159,28 @@ def draw(points: Sequence[Point], path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def render(points: Sequence[Point], folder: Path) -> str:
+    """Put the table into the page of the curves.
+
+    Args:
+        points: the curves.
+        folder: where README.md is.
+    """
+    path = folder / "README.md"
+    return docs.fill(jsonl.read_text(path), {"curves": table(points)}, where=str(path))
+
+
 def main(
     output: Annotated[Path, typer.Option("--output", "-o", help="where curves.json and curves.svg go")] = HERE
     / "learning",
     sources: Annotated[Path | None, typer.Option(help="the wire articles, to measure on wire too")] = None,
 ) -> None:
     """Compute the learning curves of the CRF."""
-    points = list(curves(sources, SIZES, SEEDS, TOKEN_LAYERS))
+    train = with_texts("train")
+    points = list(curves(train, plan(len(train.documents)), TOKEN_LAYERS, sources))
     jsonl.write_bytes(output / "curves.json", jsonl.array_bytes(points))
     draw(points, output / "curves.svg")
+    jsonl.write_bytes(output / "README.md", render(points, output).encode())
     typer.echo(table(points))
 
 

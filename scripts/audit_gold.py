@@ -71,8 +71,9 @@ def _lines(document: Document, question: Question, reading: Annotation) -> list[
             *(f"    proposed besides: {_named(each, text)}" for each in extra),
         ]
     near = sorted(each for each in marked if _near(each, item))
-    gold = [f"{_named(item, text)} ({', '.join(f'{name} {value}' for name, value in question.attributes.items())})"]
-    other = [f"{_named(each, text)} {_said(each, values)}" for each in near] or ["nothing there"]
+    said = ", ".join(f"{name} {value}" for name, value in question.attributes.items())
+    gold = [f"{_named(item, text)} ({said})" if said else _named(item, text)]
+    other = [f"{_named(each, text)} {_said(each, values)}".strip() for each in near] or ["nothing there"]
     versions = (gold, other) if gold_first(question) else (other, gold)
     return [
         f"{question.id} {question.kind.upper()} [{where}]",

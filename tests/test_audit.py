@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from khabar import jsonl
-from khabar.adjudicate import Item
-from khabar.audit import KINDS, Question, Verdict, draw, rates
+from khabar.adjudicate import Decision, Item
+from khabar.audit import KINDS, Concord, Question, Verdict, concord, draw, rates, read_alike
 from khabar.corpus import load_gold
 from khabar.errors import KhabarError
+from khabar.types import Annotation, Event, Mention
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDIT = ROOT / "annotations" / "audit"
@@ -53,6 +54,7 @@ def test_rates_are_counted_by_kind_and_part_with_exact_intervals() -> None:
         ([Verdict(id="q", errors=("type", "span"), note="R1")], "audit-invalid"),
         ([Verdict(id="q", errors=("type",), note=" ")], "audit-invalid"),
         ([Verdict(id="q", errors=(), note=""), Verdict(id="z", errors=(), note="")], "audit-invalid"),
+        ([Verdict(id="q", errors=("type",), note="E8", alike=True)], "audit-invalid"),
     ],
 )
 def test_verdicts_that_do_not_answer_the_sample_are_refused(verdicts: list[Verdict], code: str) -> None:
@@ -61,9 +63,75 @@ def test_verdicts_that_do_not_answer_the_sample_are_refused(verdicts: list[Verdi
     assert caught.value.code == code
 
 
+def reading(**changes: object) -> Annotation:
+    values = {"id": "m1", "start": 0, "end": 3, "type": "PLACE", "kind": "name"} | changes
+    event = Event(id="e1", start=5, end=9, type="Combat.Attack")
+    return Annotation(doc_id="d", mentions=(Mention(**values),), events=(event,))  # type: ignore[arg-type]
+
+
+def test_a_reading_is_alike_only_with_the_same_span_type_and_attributes() -> None:
+    asked = Question(
+        id="q",
+        doc_id="d",
+        part="composed",
+        kind="mention",
+        item=Item("mention", 0, 3, "PLACE"),
+        attributes={"kind": "name", "loaded": "no"},
+    )
+    assert read_alike(asked, reading())
+    for change in ({"end": 4}, {"type": "FACILITY"}, {"kind": "nominal"}, {"loaded": True}):
+        assert not read_alike(asked, reading(**change)), change
+
+
+def test_a_sentence_is_alike_unless_the_reader_has_more() -> None:
+    span = Item("mention", 0, 20, "sentence")
+    have = (Item("mention", 0, 3, "PLACE"), Item("event", 5, 9, "Combat.Attack"), Item("mention", 12, 15, "PLACE"))
+    asked = Question(id="q", doc_id="d", part="wire", kind="sentence", item=span, present=3, items=have)
+    assert read_alike(asked, reading())
+    less = Question(id="q", doc_id="d", part="wire", kind="sentence", item=span, present=1, items=have[:1])
+    assert not read_alike(less, reading())
+
+
+def test_adjudicators_are_compared_on_what_both_decided() -> None:
+    def decided(*values: str) -> list[Decision]:
+        return [
+            Decision(doc_id="d", item=Item("mention", at, at + 1, "PLACE"), value=value, reason="E1", adjudicator="x")
+            for at, value in enumerate(values)
+            if value
+        ]
+
+    found = concord(decided("keep", "keep", "drop", "keep"), decided("keep", "drop", "keep"), decided("", "drop"))
+    assert found["mention"] == Concord(decided=3, alike=1, with_first=0, with_second=1)
+    assert found["all"] == found["mention"]
+
+
+def kept() -> tuple[list[Question], dict[str, Verdict]]:
+    verdicts = jsonl.read_list(AUDIT / "verdicts.jsonl", Verdict)
+    return jsonl.read_list(AUDIT / "sample.jsonl", Question), {item.id: item for item in verdicts}
+
+
 def test_the_kept_audit_is_as_large_as_was_asked_and_complete() -> None:
-    questions = jsonl.read_list(AUDIT / "sample.jsonl", Question)
-    found = rates(questions, jsonl.read_list(AUDIT / "verdicts.jsonl", Verdict))
+    questions, verdicts = kept()
+    found = rates(questions, list(verdicts.values()))
     assert found["spans"].checked >= 200
     assert found["argument"].checked >= 100
     assert {item.part for item in questions} == {"composed", "wire"}
+
+
+def test_what_was_judged_is_what_the_blind_readers_have_otherwise() -> None:
+    readings = {item.doc_id: item for item in jsonl.read_list(AUDIT / "readings.jsonl", Annotation)}
+    assert all(item.author.startswith("auditor-") for item in readings.values())
+    questions, verdicts = kept()
+    for question in questions:
+        verdict = verdicts[question.id]
+        assert verdict.alike == read_alike(question, readings[question.doc_id]), question.id
+        assert verdict.alike or verdict.note, question.id
+
+
+def test_the_gold_follows_the_third_adjudicator_where_two_disagreed() -> None:
+    first, second, third = (
+        {(item.doc_id, item.item): item for item in jsonl.read_list(AUDIT / "adjudicators" / f"{name}.jsonl", Decision)}
+        for name in ("first", "second", "third")
+    )
+    contested = {key for key in first.keys() & second.keys() if first[key].value != second[key].value}
+    assert contested == third.keys()

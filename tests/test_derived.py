@@ -1,13 +1,16 @@
+import importlib.util
 import shutil
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from khabar import docs, release
+from khabar import docs, jsonl, release
 from khabar.errors import KhabarError
+from khabar.tagging import with_texts
 from khabar.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +34,35 @@ def test_what_is_derived_is_the_same_byte_for_byte(arguments: tuple[str, ...]) -
     done = script(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the same" in done.stdout
+
+
+def learning_curves() -> Any:
+    spec = importlib.util.spec_from_file_location("learning_curves", ROOT / "evaluation" / "learning_curves.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_the_learning_curves_is_that_of_their_points() -> None:
+    curves = learning_curves()
+    folder = ROOT / "evaluation" / "learning"
+    points = jsonl.read_json(folder / "curves.json", list[curves.Point])
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    assert page == curves.render(points, folder)
+    assert {(point.documents, point.seed) for point in points} == set(curves.plan(len(with_texts("train").documents)))
+    assert {"wire", "test, unseen theatre", "test, ar"} <= {point.part for point in points}
+
+
+def test_a_learning_curve_can_be_computed_again() -> None:
+    curves = learning_curves()
+    points = jsonl.read_json(ROOT / "evaluation" / "learning" / "curves.json", list[curves.Point])
+    kept = {point.part: point for point in points if (point.documents, point.seed) == (8, 1)}
+    again = list(curves.curves(with_texts("train"), [(8, 1)], ("actors",), None))
+    assert len(again) == len(kept) - 1
+    for point in again:
+        assert point.f1["actors"] == kept[point.part].f1["actors"], point.part
 
 
 def test_a_hand_edited_derived_file_is_noticed(tmp_path: Path) -> None:
