@@ -223,7 +223,7 @@ def stored(
     """Write a campaign over documents of the repository, with its annotators, and their work and decisions by file."""
     workspace = Workspace(KEPT, sources)
     lines = (KEPT / "documents" / f"{project}.jsonl").read_text().splitlines(keepends=True)
-    kept = [line for line in lines if json.loads(line)["doc_id"] in chosen] if chosen else lines
+    kept = [line for line in lines if json.loads(line).get("doc_id") in chosen] if chosen else lines
     write(folder, [], name=name, annotators=list(MODELS), adjudicators=["adjudicator-1"], **config)
     (folder / "documents.jsonl").write_text("".join(kept))
     shutil.copy(KEPT / "annotators.json", folder / "annotators.json")

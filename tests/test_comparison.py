@@ -96,19 +96,25 @@ def test_with_few_documents_the_verdict_says_that_nothing_can_be_shown() -> None
 
 
 def test_holm_is_over_all_metrics_and_pairs() -> None:
-    comparison = compare([stored("crf"), stored("dictionary")])
+    results = [stored("crf"), stored("dictionary")]
+    comparison = compare(results)
     assert len(comparison.contrasts) == 3
-    for contrast in comparison.contrasts:
-        assert contrast.test is not None
-        assert contrast.p_holm is not None
-        assert contrast.p_holm >= contrast.test.p
-        assert contrast.test.exact
-    fillers = next(contrast for contrast in comparison.contrasts if contrast.metric == "fillers")
-    assert fillers.test is not None
-    assert fillers.p_holm is not None
-    # Alone it would be called a difference; among three tests it is none.
-    assert fillers.test.p < comparison.alpha < fillers.p_holm
-    assert fillers.verdict == "no difference shown"
+    tests = [(contrast.test.p, contrast.p_holm) for contrast in comparison.contrasts if contrast.test]
+    # Holm 1979: the k-th smallest of m is multiplied by m - k + 1, and none is below the one before it.
+    expected, before = [], 0.0
+    for rank, (p, _) in enumerate(sorted(tests)):
+        before = max(before, min(1.0, p * (len(tests) - rank)))
+        expected.append(before)
+    assert [holm for _, holm in sorted(tests)] == pytest.approx(expected)
+    smallest = min(comparison.contrasts, key=lambda contrast: contrast.p_holm or 1.0)
+    assert smallest.test is not None
+    assert smallest.p_holm is not None
+    # At a level between the two it would be called a difference alone; among three tests it is none.
+    between = (smallest.test.p + smallest.p_holm) / 2
+    again = compare(results, alpha=between)
+    (same,) = (contrast for contrast in again.contrasts if contrast.metric == smallest.metric)
+    assert same.verdict == "no difference shown"
+    assert smallest.verdict != same.verdict
 
 
 def test_runs_of_one_system_are_averaged_and_their_spread_is_said() -> None:
