@@ -54,7 +54,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     recipes: tuple[WireRecipe, ...]
     styles: dict[str, dict[str, tuple[Style, ...]]]
     audit: dict[str, dict[str, Rate]]
-    concord: dict[str, Concord]
+    concord: dict[str, dict[str, Concord]]
     across: Across
 
 
@@ -159,7 +159,8 @@ def fact_blocks(facts: Facts) -> dict[str, str]:
         "lengths": _lengths,
         "test-theatres": _test_theatres,
         "styles": _styles,
-        "audit": lambda f: _audit(f.audit.get("blind", {})),
+        "audit": lambda f: _audit(f.audit.get("last", {})),
+        "audit-second": lambda f: _audit(f.audit.get("second", {})),
         "audit-first": lambda f: _audit(f.audit.get("first", {})),
         "adjudicators": _adjudicators,
         "across": _across,
@@ -302,14 +303,15 @@ def _audit(rates: Mapping[str, Rate]) -> str:
 def _adjudicators(facts: Facts) -> str:
     rows = [
         (
-            name,
+            f"{group}: {name}",
             str(each.decided),
             f"{100 * each.alike / each.decided:.0f}",
             str(each.decided - each.alike),
             str(each.with_first),
             str(each.with_second),
         )
-        for name, each in facts.concord.items()
+        for group, found in facts.concord.items()
+        for name, each in found.items()
     ]
     header = ("differences", "decided by both", "alike, %", "otherwise", "third: as the first", "third: as the second")
     return markdown_table(header, rows)

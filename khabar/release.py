@@ -116,7 +116,7 @@ def _styles(gold: Mapping[str, GoldSet]) -> dict[str, dict[str, tuple[Style, ...
 
 
 def _audits(folder: Path) -> dict[str, dict[str, Rate]]:
-    folders = {"blind": folder, "first": folder / "first"}
+    folders = {"last": folder, "second": folder / "second", "first": folder / "first"}
     return {
         name: rates(jsonl.read_list(path / "sample.jsonl", Question), jsonl.read_list(path / "verdicts.jsonl", Verdict))
         for name, path in folders.items()
@@ -124,10 +124,12 @@ def _audits(folder: Path) -> dict[str, dict[str, Rate]]:
     }
 
 
-def _concord(folder: Path) -> dict[str, Concord]:
-    if not folder.is_dir():
-        return {}
-    return concord(*(jsonl.read_list(folder / f"{name}.jsonl", Decision) for name in ("first", "second", "third")))
+def _concord(folder: Path) -> dict[str, dict[str, Concord]]:
+    names = ("first", "second", "third")
+    return {
+        path.name: concord(*(jsonl.read_list(path / f"{name}.jsonl", Decision) for name in names))
+        for path in sorted(folder.iterdir() if folder.is_dir() else ())
+    }
 
 
 def _across(workspace: Workspace, gold: Mapping[str, GoldSet]) -> docs.Across:

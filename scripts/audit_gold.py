@@ -18,7 +18,7 @@ from khabar.types import Annotation, Document
 from khabar.workspace import Workspace
 
 SIZES = {"mention": 150, "event": 75, "argument": 120, "sentence": 60}
-SEED = 20261203
+SEED = 20261204
 
 
 def sample(workspace: Workspace) -> list[Question]:
