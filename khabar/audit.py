@@ -62,21 +62,20 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
     """Errors among what was read, with the exact binomial interval (Clopper and Pearson 1934).
 
-    For sentences `checked` counts the items that are there or should be, `wrong` those that are missing. `alike` of
-    the `questions` were marked the same by the blind reader.
+    What is checked are items, or sentences: one in which anything is missing is wrong, and `errors` counts all that
+    is missing. `alike` of them were marked the same by the blind reader.
     """
 
     checked: int
     wrong: int
     interval: Bounds
     errors: dict[str, int]
-    questions: int
     alike: int
 
     @property
     def value(self) -> float:
         """Give the share of errors."""
-        return self.wrong / self.checked if self.checked else 0.0
+        return self.wrong / self.checked
 
 
 def draw(gold: Sequence[GoldSet], sizes: Mapping[str, int], *, seed: int) -> list[Question]:
@@ -200,51 +199,44 @@ def rates(questions: Sequence[Question], verdicts: Sequence[Verdict]) -> dict[st
         verdicts: one for each question.
 
     Returns:
-        Rates by "mention", "event", "argument", "spans" (mentions and events), "missing" (sentences), and the same
-        by "<kind>, <part>".
+        Rates by kind ("mention", "event", "argument", "sentence"), and the same by "<kind>, <part>"; of what was
+        not asked there is none. Mentions and events are drawn each for themselves and therefore not pooled.
 
     Raises:
         KhabarError: as `check_verdicts`.
     """
     check_verdicts(questions, verdicts)
     found = {verdict.id: verdict for verdict in verdicts}
-    groups: dict[str, list[Question]] = {}
+    groups: dict[str, list[Verdict]] = {}
     for question in questions:
-        names = {"mention": ("mention", "spans"), "event": ("event", "spans"), "sentence": ("missing",)}
-        for name in names.get(question.kind, (question.kind,)):
-            groups.setdefault(name, []).append(question)
-            groups.setdefault(f"{name}, {question.part}", []).append(question)
-    return {name: _rate([(each, found[each.id]) for each in group]) for name, group in sorted(groups.items())}
+        for name in (question.kind, f"{question.kind}, {question.part}"):
+            groups.setdefault(name, []).append(found[question.id])
+    return {name: _rate(group) for name, group in sorted(groups.items())}
 
 
-def _rate(pairs: Iterable[tuple[Question, Verdict]]) -> Rate:
+def _rate(verdicts: Sequence[Verdict]) -> Rate:
     from scipy.stats import binomtest
 
-    checked = wrong = 0
-    errors: Counter[str] = Counter()
-    questions = alike = 0
-    for question, verdict in pairs:
-        questions, alike = questions + 1, alike + verdict.alike
-        errors.update(verdict.errors)
-        wrong += len(verdict.errors)
-        checked += question.present + len(verdict.errors) if question.kind == "sentence" else 1
-    bounds = binomtest(wrong, max(checked, 1)).proportion_ci(confidence_level=0.95, method="exact")
-    interval = (round(float(bounds.low), 4), round(float(bounds.high), 4))
+    wrong = sum(bool(verdict.errors) for verdict in verdicts)
+    bounds = binomtest(wrong, len(verdicts)).proportion_ci(confidence_level=0.95, method="exact")
     return Rate(
-        checked=checked,
+        checked=len(verdicts),
         wrong=wrong,
-        interval=interval,
-        errors=dict(sorted(errors.items())),
-        questions=questions,
-        alike=alike,
+        interval=(round(float(bounds.low), 4), round(float(bounds.high), 4)),
+        errors=dict(sorted(Counter(error for verdict in verdicts for error in verdict.errors).items())),
+        alike=sum(verdict.alike for verdict in verdicts),
     )
 
 
 class Concord(msgspec.Struct, frozen=True, kw_only=True):
-    """How two adjudicators decided the same differences, each alone; of those decided otherwise, how a third did."""
+    """How two adjudicators decided the same differences, each alone; of those decided otherwise, how a third did.
+
+    `kappa` is Cohen's (1960), over the values decided; None where chance alone would make them agree.
+    """
 
     decided: int
     alike: int
+    kappa: float | None
     with_first: int
     with_second: int
 
@@ -268,8 +260,16 @@ def concord(first: Iterable[Decision], second: Iterable[Decision], third: Iterab
         name: Concord(
             decided=len(group),
             alike=sum(a == b for a, b, _ in group),
+            kappa=_kappa([(a, b) for a, b, _ in group]),
             with_first=sum(a != b and c == a for a, b, c in group),
             with_second=sum(a != b and c == b for a, b, c in group),
         )
         for name, group in sorted(groups.items())
     }
+
+
+def _kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
+    one, two = Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
+    chance = sum(one[value] * two[value] for value in one) / len(pairs) ** 2
+    observed = sum(a == b for a, b in pairs) / len(pairs)
+    return None if chance == 1 else round((observed - chance) / (1 - chance), 4)

@@ -23,7 +23,7 @@ from khabar.report.agreement import say, say_agreed
 from khabar.report.figures import bounds, figure, interval, leaderboard_rows, markdown_table
 from khabar.report.terminal import SIZES
 from khabar.results import Result
-from khabar.style import Style
+from khabar.style import MEASURES, Style, inside
 from khabar.wire import WireRecipe
 
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n)(.*?)(<!-- end generated -->)", re.DOTALL)
@@ -266,8 +266,12 @@ def _styles(facts: Facts) -> str:
     rows = []
     for name, by_language in facts.styles.items():
         for lang, found in by_language.items():
-            cells = (_range([getattr(item, field) for item in found]) for field in ("sentence", "word", "lix"))
+            cells = (_range([getattr(item, field) for item in found]) for field in MEASURES)
             rows.append((f"{name}, {lang} ({len(found)})", *cells))
+    for lang, found in facts.styles["composed"].items():
+        within = inside(found, facts.styles["wire"][lang])
+        cells = (f"{100 * within[field]:.0f} %" for field in MEASURES)
+        rows.append((f"composed, {lang}: within the wire's range", *cells))
     return markdown_table(head, rows)
 
 
@@ -275,17 +279,12 @@ def _range(values: Sequence[float]) -> str:
     return f"{median(values):.1f} ({min(values):.1f}–{max(values):.1f})"
 
 
-AUDITED = {
-    "spans": "mentions and triggers",
-    "mention": "mentions",
-    "event": "triggers",
-    "argument": "arguments",
-    "missing": "missing items",
-}
+AUDITED = {"mention": "mentions", "event": "triggers", "argument": "arguments", "sentence": "sentences"}
 
 
 def _audit(rates: Mapping[str, Rate]) -> str:
     rows = []
+    blind = any(rate.alike for rate in rates.values())
     for name, title in AUDITED.items():
         for part in ("", ", composed", ", wire"):
             rate = rates.get(name + part)
@@ -293,11 +292,11 @@ def _audit(rates: Mapping[str, Rate]) -> str:
                 continue
             kinds = ", ".join(f"{kind} {count}" for kind, count in rate.errors.items()) or "–"
             around = f"{100 * rate.interval[0]:.1f}–{100 * rate.interval[1]:.1f}"
-            alike = f"{rate.alike} of {rate.questions}" if any(each.alike for each in rates.values()) else "not blind"
+            alike = f"{100 * rate.alike / rate.checked:.0f}" if blind else "not blind"
             rows.append(
-                (title + part, alike, str(rate.checked), str(rate.wrong), f"{100 * rate.value:.1f}", around, kinds)
+                (title + part, str(rate.checked), alike, str(rate.wrong), f"{100 * rate.value:.1f}", around, kinds)
             )
-    return markdown_table(("read again", "marked alike", "items", "errors", "%", "95 %", "kinds"), rows)
+    return markdown_table(("read again", "number", "alike, %", "wrong", "%", "95 %", "errors"), rows)
 
 
 def _adjudicators(facts: Facts) -> str:
@@ -306,6 +305,7 @@ def _adjudicators(facts: Facts) -> str:
             f"{group}: {name}",
             str(each.decided),
             f"{100 * each.alike / each.decided:.0f}",
+            f"{each.kappa:.2f}" if each.kappa is not None else "–",
             str(each.decided - each.alike),
             str(each.with_first),
             str(each.with_second),
@@ -313,7 +313,7 @@ def _adjudicators(facts: Facts) -> str:
         for group, found in facts.concord.items()
         for name, each in found.items()
     ]
-    header = ("differences", "decided by both", "alike, %", "otherwise", "third: as the first", "third: as the second")
+    header = ("differences", "decided by both", "alike, %", "kappa", "otherwise", "third: first", "third: second")
     return markdown_table(header, rows)
 
 

@@ -29,7 +29,8 @@ def style(sentences: Sequence[Sequence[Span]]) -> Style:
     """Measure one document.
 
     Args:
-        sentences: its tokens; single characters are taken for punctuation and left out.
+        sentences: its tokens. Of wire no more is known of a token than its length, so single characters are taken
+            for punctuation: "a", "I" and single digits are lost as words, in all documents alike.
     """
     rows = [[len(token) for token in row if len(token) > 1] for row in sentences]
     rows = [row for row in rows if row]
@@ -39,6 +40,24 @@ def style(sentences: Sequence[Sequence[Span]]) -> Style:
     mean = len(lengths) / len(rows)
     long = sum(length >= LONG for length in lengths) / len(lengths)
     return Style(sentence=mean, word=sum(lengths) / len(lengths), lix=mean + 100 * long)
+
+
+MEASURES = ("sentence", "word", "lix")
+
+
+def inside(ours: Sequence[Style], others: Sequence[Style]) -> dict[str, float]:
+    """Give the share of documents whose figure lies between the smallest and the largest of others, by measure.
+
+    Args:
+        ours: documents; at least one.
+        others: whose range it is; at least one.
+    """
+    found = {}
+    for name in MEASURES:
+        values = [getattr(item, name) for item in others]
+        low, high = min(values), max(values)
+        found[name] = sum(low <= getattr(item, name) <= high for item in ours) / len(ours)
+    return found
 
 
 def styles(gold: GoldSet, lang: str) -> dict[str, Style]:

@@ -129,7 +129,7 @@ def main(
     workspace, folder = Workspace(annotations, sources), annotations / "audit"
     path = folder / "sample.jsonl"
     if not path.exists():
-        jsonl.write_records(path, sample(workspace))
+        jsonl.write_records(path, sample(workspace), canary=True)
     asked: dict[str, list[Question]] = {}
     for question in jsonl.read_list(path, Question):
         asked.setdefault(question.doc_id, []).append(question)

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from khabar.errors import KhabarError
@@ -13,8 +14,8 @@ from khabar.linking import (
     check_linking,
     require_linking,
 )
-from khabar.registry import Actor, Registry
-from khabar.types import Annotation, Document, Event, Mention
+from khabar.registry import Actor, Place, Registry
+from khabar.types import Annotation, Document, Event, Link, Mention
 
 REGISTRY = Registry(
     actors=tuple(
@@ -34,7 +35,7 @@ REGISTRY = Registry(
         )
         for name in ("t.front", "t.league")
     ),
-    places=(),
+    places=(Place(id="t.land", theatre="t", kind="country", name_en="land", name_ar="أرض", variants=(), within=None),),
     storylines=(),
 )
 
@@ -75,11 +76,25 @@ def codes(linking: Linking) -> list[str]:
 
 def test_ids_and_clusters_are_written_into_the_gold_and_unknown_names_stay_apart() -> None:
     one, two, three = apply_linking(GOLD, WHOLE)
-    assert [mention.entity for mention in one.mentions] == ["t.front", "t.front", "it"]
+    assert [mention.entity for mention in one.mentions] == ["t.front", "t.front", "a/it"]
     assert two.mentions[0].entity == "t.front+t.league"
-    assert [mention.entity for mention in three.mentions] == ["NIL/front", "front", "it"]
+    assert [mention.entity for mention in three.mentions] == ["NIL/c/front", "c/front", "c/it"]
     assert [item.events[0].cluster for item in (one, two, three)] == ["t-1.e1", "t-1.e1", ""]
-    assert apply_linking(GOLD, Linking())[0].mentions[0].entity == "NIL/front"
+    assert apply_linking(GOLD, Linking())[0].mentions[0].entity == "NIL/a/front"
+
+
+def test_a_state_and_its_land_may_have_one_key() -> None:
+    state = msgspec.structs.replace(
+        GOLD[0], mentions=(*GOLD[0].mentions, Mention(id="m4", start=6, end=10, type="PLACE", entity="front"))
+    )
+    both = Referents(doc_id="a", keys={"front": "t.front"}, places={"front": "t.land"})
+    (written,) = apply_linking([state], Linking(referents=(both,)))
+    assert [mention.entity for mention in written.mentions] == ["t.front", "t.front", "a/it", "t.land"]
+    linking = Linking(referents=(keys("a"),))
+    found = [issue.code for issue in check_linking(linking, [state], DOCUMENTS, REGISTRY)]
+    assert found == ["entity-kind"]
+    linking = Linking(referents=(both,))
+    assert list(check_linking(linking, [state], DOCUMENTS, REGISTRY)) == []
 
 
 def test_what_fits_is_accepted() -> None:
@@ -87,6 +102,8 @@ def test_what_fits_is_accepted() -> None:
     require_linking(WHOLE, GOLD, DOCUMENTS, REGISTRY)
 
 
+TWICE = (keys("a"), *WHOLE.referents)
+SAME = (*WHOLE.conflicts, msgspec.structs.replace(WHOLE.conflicts[0], id="t-1.c2"))
 BROKEN = {
     "entity-unresolved": {"referents": (keys("a"), keys("b"))},
     "entity-unused": {
@@ -104,8 +121,6 @@ BROKEN = {
 
 @pytest.mark.parametrize("code", BROKEN)
 def test_breaches_are_found(code: str) -> None:
-    import msgspec
-
     broken = msgspec.structs.replace(WHOLE, **BROKEN[code])
     assert codes(broken) == [code]
     with pytest.raises(KhabarError) as caught:
@@ -113,10 +128,38 @@ def test_breaches_are_found(code: str) -> None:
     assert caught.value.code == code
 
 
-def test_the_kept_linking_can_be_read() -> None:
+@pytest.mark.parametrize(
+    "twice",
+    [
+        {"referents": TWICE},
+        {"clusters": (*WHOLE.clusters, Cluster(id="t-1.e1", triggers=()))},
+        {"conflicts": SAME},
+        {"conflicts": (*WHOLE.conflicts, WHOLE.conflicts[0])},
+    ],
+    ids=["document", "cluster", "pair", "conflict"],
+)
+def test_nothing_stands_twice(twice: dict[str, object]) -> None:
+    assert set(codes(msgspec.structs.replace(WHOLE, **twice))) == {"id-duplicate"}
+
+
+def test_coreferent_triggers_share_their_cluster() -> None:
+    events = (GOLD[0].events[0], Event(id="e2", start=20, end=23, type="Territory.Capture"))
+    linked = msgspec.structs.replace(GOLD[0], events=events, links=(Link(type="COREF", source="e2", target="e1"),))
+    found = [issue.code for issue in check_linking(WHOLE, (linked, *GOLD[1:]), DOCUMENTS, REGISTRY)]
+    assert found == ["cluster-coref"]
+    whole = Cluster(id="t-1.e1", triggers=(*WHOLE.clusters[0].triggers, ("a", 20, 23)))
+    joined = msgspec.structs.replace(WHOLE, clusters=(whole,))
+    assert list(check_linking(joined, (linked, *GOLD[1:]), DOCUMENTS, REGISTRY)) == []
+
+
+def test_no_local_key_is_taken_for_the_same_across_documents() -> None:
     from khabar.workspace import Workspace
 
-    found = Workspace(Path(__file__).resolve().parent.parent / "annotations").linking
-    assert found.referents
-    assert found.clusters
-    assert found.conflicts
+    workspace = Workspace(Path(__file__).resolve().parent.parent / "annotations")
+    homes: dict[str, set[str]] = {}
+    for item in (*workspace.linked_gold("composed"), *workspace.linked_gold("wire")):
+        for mention in item.mentions:
+            if "/" in mention.entity:
+                homes.setdefault(mention.entity, set()).add(item.doc_id)
+    assert homes
+    assert all(len(documents) == 1 for documents in homes.values())
