@@ -1,5 +1,8 @@
+import importlib.util
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from khabar import jsonl
@@ -7,7 +10,7 @@ from khabar.adjudicate import Decision, Item
 from khabar.audit import KINDS, Concord, Question, Verdict, concord, draw, rates, read_alike
 from khabar.corpus import load_gold
 from khabar.errors import KhabarError
-from khabar.types import Annotation, Event, Mention
+from khabar.types import Annotation, Document, Event, Mention
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDIT = ROOT / "annotations" / "audit"
@@ -113,6 +116,57 @@ def test_adjudicators_are_compared_on_what_both_decided() -> None:
     assert concord(decided("keep"), decided("keep"), [])["all"].kappa is None
 
 
+def pages() -> Any:
+    spec = importlib.util.spec_from_file_location("audit_gold", ROOT / "scripts" / "audit_gold.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+NAMES = ("lang", "origin", "theatre", "storyline", "genre", "stance", "outlet", "date", "licence", "sha256")
+TEXT = "Orm fell today. Nobody came. The gate stayed open."
+PLACED = Question(
+    id="q7",
+    doc_id="d",
+    part="composed",
+    kind="mention",
+    item=Item("mention", 0, 3, "PLACE"),
+    attributes={"kind": "name", "loaded": "no"},
+)
+
+
+def page_document() -> Document:
+    return Document(**dict.fromkeys(NAMES, "x"), doc_id="d", text=TEXT)
+
+
+def test_the_blind_page_has_the_text_and_the_wanted_sentences_and_nothing_of_the_gold() -> None:
+    last = Question(
+        id="q8", doc_id="d", part="wire", kind="sentence", item=Item("mention", 29, 50, "sentence"), present=4
+    )
+    page = pages().blind_page(page_document(), [PLACED, last])
+    assert "Annotate completely: 1, 3\n" in page
+    assert "[2] Nobody came." in page
+    assert "PLACE" not in page
+    assert "q7" not in page
+
+
+def test_the_judging_page_does_not_say_which_of_two_versions_is_the_gold() -> None:
+    module = pages()
+    gold, reader = "mention [Orm] PLACE (kind name, loaded no)", "mention [Orm] FACILITY (kind name, loaded no)"
+    orders = set()
+    for number in range(20):
+        question = msgspec.structs.replace(PLACED, id=f"q{number}")
+        page = module.judging_page(page_document(), [question], reading(type="FACILITY"))
+        first = module.gold_first(question)
+        one, two = (gold, reader) if first else (reader, gold)
+        assert f"    A: {one}\n    B: {two}\n" in page
+        orders.add(first)
+    assert orders == {True, False}
+    assert module.judging_page(page_document(), [PLACED], reading()) == ""
+
+
 BLIND = [AUDIT, AUDIT / "second"]
 
 
@@ -165,11 +219,19 @@ def test_the_gold_follows_the_third_adjudicator_and_what_two_decided_alike() -> 
         first, third = decided(group, "first"), decided(group, "third")
         for key, decision in {**first, **third}.items():
             if key in kept and kept[key].value != decision.value:
-                otherwise.add((key[0], key[1].kind, key[1].type))
-        assert all(kept[key].adjudicator == "adjudicator-3" for key in third)
-    # What two adjudicators had decided alike and the second audit found wrong.
+                otherwise.add((key[0], key[1].kind))
+            elif key in third:
+                assert kept[key].adjudicator == "adjudicator-3"
+    # What the audits found wrong afterwards.
     assert otherwise == {
-        ("halzar-4-c", "argument", "Place"),
-        ("tazerqut-2-d", "argument", "Source"),
-        ("tazerqut-5-c", "mention", "ARMED_GROUP"),
+        ("halzar-4-c", "argument"),
+        ("halzar-8-c", "argument"),
+        ("orsenia-7-b", "argument"),
+        ("orsenia-7-b", "event"),
+        ("orsenia-7-b", "link"),
+        ("orsenia-7-b", "mention"),
+        ("syria-3-d", "argument"),
+        ("tazerqut-2-d", "argument"),
+        ("tazerqut-5-c", "mention"),
+        ("tazerqut-6-d", "argument"),
     }
