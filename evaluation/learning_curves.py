@@ -193,7 +193,8 @@ def plot(points: Sequence[Point], path: Path) -> None:
             means = [np.mean([p.f1[layer] for p in points if p.part == part and p.documents == size]) for size in sizes]
             axis.plot(sizes, means, marker=mark, label=part)
         axis.set(title=layer, xscale="log", xlabel="training documents", ylim=(0, 1))
-        axis.set_xticks(sizes, [str(size) for size in sizes])
+        ticks = [size for size in sizes if size == sizes[-1] or 1.2 * size < sizes[-1]]
+        axis.set_xticks(ticks, [str(size) for size in ticks])
         axis.minorticks_off()
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("F1, exact")
