@@ -335,6 +335,8 @@ def exported(office: Office, project: int, lang: str) -> Annotation:
 
 
 def open_guidelines(page: Page) -> None:
+    from playwright.sync_api import expect
+
     heading = page.tab.get_by_role("heading", name="Annotation guidelines")
     heading.wait_for()  # shown at the beginning of a sitting
     page.keys.press("Escape")
@@ -343,7 +345,8 @@ def open_guidelines(page: Page) -> None:
     heading.wait_for()
     page.picture("guidelines", ".lsf-modal-ls__content")
     arabic = page.tab.get_by_role("cell", name="قصف [الجيش السوري] التلة.").first
-    assert arabic.evaluate("node => getComputedStyle(node).unicodeBidi") == "plaintext"
+    # The style sheet comes with the labelling configuration, on a busy machine a moment after the guidelines.
+    expect(arabic).to_have_css("unicode-bidi", "plaintext")
     page.keys.press("Escape")
     heading.wait_for(state="detached")
 
