@@ -8,7 +8,7 @@ WIRE := $(if $(SOURCES),--sources $(SOURCES))
 SPLITS := --split test $(if $(SOURCES),--split wire)
 export KHABAR_SOURCES := $(abspath $(SOURCES))
 .DEFAULT_GOAL := help
-.PHONY: help install demo test quick lint types splits gold derived serve projects export baselines curves reproduce wheel clean
+.PHONY: help install demo test quick lint types splits gold derived serve projects export baselines curves reproduce rehearsal wheel clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,13 +41,11 @@ demo-steps:
 	@echo "→ 3/9 export, compared with the repository"
 	@$(BIN)/python scripts/export_annotations.py --data $(DATA) $(WIRE) --check
 	@echo "→ 4/9 agreement before, decisions, gold with where it comes from"
-	@for name in composed-1 composed-2 $(if $(SOURCES),wire-1 wire-2); do \
-		campaign=$(DATA)/campaigns/$$name; \
-		decisions=annotations/campaigns/$$name/decisions.jsonl; \
-		test -f $$decisions || decisions=annotations/adjudication/$$name.jsonl; \
+	@for campaign in $(DATA)/campaigns/*; do \
+		name=$$(basename $$campaign); \
 		$(BIN)/khabar campaign agreement $$campaign --no-gamma --html $$campaign/agreement.html > $$campaign/agreement.txt || exit 1; \
 		sed -n '1,23p' $$campaign/agreement.txt; \
-		$(BIN)/khabar campaign adjudicate $$campaign --decisions $$decisions || exit 1; \
+		$(BIN)/khabar campaign adjudicate $$campaign --decisions annotations/campaigns/$$name/decisions.jsonl || exit 1; \
 		$(BIN)/khabar campaign close $$campaign || exit 1; \
 		tail -n +2 annotations/gold/$$name.jsonl | cmp - $$campaign/gold.jsonl && echo "$$name: the gold is the repository's" || exit 1; \
 	done
@@ -104,8 +102,8 @@ serve: $(VENV)/installed ## Label Studio on loopback
 projects: $(VENV)/installed ## projects, accounts and stored work in a running Label Studio
 	@$(BIN)/python scripts/create_projects.py $(WIRE)
 
-export: $(VENV)/installed ## every annotator's work from a running Label Studio
-	@$(BIN)/python scripts/export_annotations.py $(WIRE) --output annotations/exports
+export: $(VENV)/installed ## every annotator's work from a running Label Studio into .khabar/exports
+	@$(BIN)/python scripts/export_annotations.py $(WIRE) --output .khabar/exports
 
 rehearsal: $(VENV)/installed ## run a small campaign from nothing to gold and put what the terminal showed into the manual
 	@$(BIN)/python scripts/serve_label_studio.py --data .khabar/rehearsal/server

@@ -5,11 +5,9 @@ beginning of a larger one, so that more documents bring new storylines, as they 
 exact F1, without intervals: the spread over the orders is shown instead.
 """
 
-import importlib.util
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated
 
 import msgspec
@@ -19,9 +17,10 @@ from rich.progress import Progress
 
 from khabar import docs, jsonl
 from khabar.cli import run
-from khabar.corpus import GoldSet
+from khabar.corpus import GoldSet, gold_set
 from khabar.evaluation import evaluate
 from khabar.metrics import TOKEN_LAYERS
+from khabar.models import load_module
 from khabar.report.figures import markdown_table
 from khabar.results import Settings
 from khabar.tagging import predict, with_texts
@@ -42,33 +41,15 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
     f1: dict[str, float]
 
 
-def baseline() -> ModuleType:
-    """Load the CRF, whose file is a script."""
-    spec = importlib.util.spec_from_file_location("crf", HERE / "baselines" / "crf" / "predict.py")
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError("evaluation/baselines/crf/predict.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def part_of(gold: GoldSet, name: str, chosen: Sequence[int]) -> GoldSet:
     """Take some documents of a gold set.
 
     Args:
-        gold: any gold set.
+        gold: a gold set with its texts.
         name: of the part.
         chosen: which, by their places.
     """
-    ids = {gold.documents[at].doc_id for at in chosen}
-    return msgspec.structs.replace(
-        gold,
-        name=name,
-        documents=tuple(gold.documents[at] for at in chosen),
-        annotations=tuple(gold.annotations[at] for at in chosen),
-        tokens={key: rows for key, rows in gold.tokens.items() if key in ids},
-        lengths={key: length for key, length in gold.lengths.items() if key in ids},
-    )
+    return gold_set(name, [gold.documents[at] for at in chosen], [gold.annotations[at] for at in chosen])
 
 
 def order(train: GoldSet, seed: int) -> list[int]:
@@ -127,7 +108,8 @@ def curves(
         layers: what is trained.
         sources: the wire articles, to measure on wire too.
     """
-    crf, measured = baseline(), parts(train, sources)
+    crf, _ = load_module(HERE / "baselines" / "crf" / "predict.py")
+    measured = parts(train, sources)
     with Progress(transient=True) as progress:
         bar = progress.add_task("training", total=len(trainings))
         for size, seed in trainings:

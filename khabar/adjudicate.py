@@ -178,7 +178,9 @@ def _require_sound(
 ) -> None:
     decided = {decision.item: decision for decision in decisions}
     issues = [
-        _issue("decision-missing", doc_id, item, "no decision", "one", "Decide it in annotations/adjudication.")
+        _issue(
+            "decision-missing", doc_id, item, "no decision", "one", "Add a line to the decisions.jsonl of its campaign."
+        )
         for item in sorted(open_items - decided.keys(), key=_order)
     ]
     if len(decided) < len(decisions):

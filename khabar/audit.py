@@ -110,11 +110,11 @@ def _questions(part: GoldSet, annotation: Annotation) -> Iterator[Question]:
                 part=part.name,
                 kind=item.kind,  # type: ignore[arg-type]  # attributes are no items of their own
                 item=item,
-                attributes=_attributes(item, values),
+                attributes=attributes_at(item, values),
             )
     for row in part.tokens[annotation.doc_id]:
         start, end = row[0].start, row[-1].end
-        present = _within(items, start, end)
+        present = within(items, start, end)
         yield Question(
             id="",
             doc_id=annotation.doc_id,
@@ -126,11 +126,24 @@ def _questions(part: GoldSet, annotation: Annotation) -> Iterator[Question]:
         )
 
 
-def _within(items: Iterable[Item], start: int, end: int) -> set[Item]:
+def within(items: Iterable[Item], start: int, end: int) -> set[Item]:
+    """Give the mentions, events and arguments that begin in a stretch of text.
+
+    Args:
+        items: of one document.
+        start: of the stretch.
+        end: of the stretch, exclusive.
+    """
     return {item for item in items if item.kind != "link" and start <= item.start < end}
 
 
-def _attributes(item: Item, values: Mapping[Item, str]) -> dict[str, str]:
+def attributes_at(item: Item, values: Mapping[Item, str]) -> dict[str, str]:
+    """Give the attributes of an item by name.
+
+    Args:
+        item: a mention or an event; anything else has none.
+        values: what `khabar.adjudicate.attributes_of` gave for its document.
+    """
     return {
         key.type: value
         for key, value in values.items()
@@ -148,8 +161,8 @@ def read_alike(question: Question, reading: Annotation) -> bool:
     """
     items = items_of(reading)
     if question.kind == "sentence":
-        return not _within(items, question.item.start, question.item.end) - set(question.items)
-    given = _attributes(question.item, attributes_of(reading))
+        return not within(items, question.item.start, question.item.end) - set(question.items)
+    given = attributes_at(question.item, attributes_of(reading))
     return question.item in items and given == question.attributes
 
 

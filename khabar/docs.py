@@ -31,14 +31,17 @@ FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 
 class Across(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds across documents, counted: named mentions resolved and not, clusters, conflicts, storylines."""
+    """What holds across documents, counted.
+
+    `resolved` and `nil` are named mentions, `in_several` the clusters told in two or more documents.
+    """
 
     resolved: int
     nil: int
     clusters: int
-    wide: int
+    in_several: int
     conflicts: int
-    storylines: int
+    conflicting_storylines: int
     actors: int
     places: int
 
@@ -159,9 +162,6 @@ def fact_blocks(facts: Facts) -> dict[str, str]:
         "lengths": _lengths,
         "test-theatres": _test_theatres,
         "styles": _styles,
-        "audit": lambda f: _audit(f.audit.get("last", {})),
-        "audit-second": lambda f: _audit(f.audit.get("second", {})),
-        "audit-first": lambda f: _audit(f.audit.get("first", {})),
         "adjudicators": _adjudicators,
         "across": _across,
         "unseen": _unseen,
@@ -172,7 +172,8 @@ def fact_blocks(facts: Facts) -> dict[str, str]:
         "readme-score": _readme_score,
         "version": lambda _: f"Version {__version__}, ontology {ontology().version} (`{ontology().hash}`).",
     }
-    return {name: part(facts) for name, part in parts.items()}
+    audits = {f"audit-{name}": _audit(rates) for name, rates in facts.audit.items()}
+    return {name: part(facts) for name, part in parts.items()} | audits
 
 
 def _columns(facts: Facts) -> list[Description]:
@@ -323,8 +324,8 @@ def _across(facts: Facts) -> str:
     return (
         f"The registry has {a.actors} actors and {a.places} places. Of {total:,} named mentions of actors, places and "
         f"facilities, {a.resolved:,} ({100 * a.resolved / total:.0f} %) stand for an entry and {a.nil:,} are NIL. "
-        f"{a.clusters:,} events of the storylines are told by at least one trigger, {a.wide:,} of them in two or more "
-        f"documents; {a.conflicts} pairs of versions conflict across the documents of {a.storylines} storylines.\n"
+        f"{a.clusters:,} events of the storylines are told by at least one trigger, {a.in_several:,} of them in two or more "
+        f"documents; {a.conflicts} pairs of versions conflict across the documents of {a.conflicting_storylines} storylines.\n"
     )
 
 

@@ -80,7 +80,7 @@ def load_model(source: Path | str) -> Model:
     Raises:
         KhabarError: file-missing; model-broken, where there is no `load`, or it fails.
     """
-    module, path = _module(source)
+    module, path = load_module(source)
     load = getattr(module, "load", None)
     if not callable(load):
         raise KhabarError(_broken(str(source), "no function load", "load() -> Callable[[Document], Annotation]"))
@@ -93,7 +93,18 @@ def load_model(source: Path | str) -> Model:
     return Model(name=_name(module, path), version=_version(module, path), annotate=annotate)
 
 
-def _module(source: Path | str) -> tuple[ModuleType, Path]:
+def load_module(source: Path | str) -> tuple[ModuleType, Path]:
+    """Load a module from a Python file, or by its name.
+
+    Args:
+        source: the path of a file, or the name of a module that can be imported.
+
+    Returns:
+        The module, and its file.
+
+    Raises:
+        KhabarError: file-missing, model-broken.
+    """
     path = Path(source)
     if path.suffix != ".py" and not path.exists():
         return _imported(str(source))

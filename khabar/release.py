@@ -116,11 +116,12 @@ def _styles(gold: Mapping[str, GoldSet]) -> dict[str, dict[str, tuple[Style, ...
 
 
 def _audits(folder: Path) -> dict[str, dict[str, Rate]]:
-    folders = {"last": folder, "second": folder / "second", "first": folder / "first"}
+    folders = sorted(path.parent for path in folder.glob("*/verdicts.jsonl"))
     return {
-        name: rates(jsonl.read_list(path / "sample.jsonl", Question), jsonl.read_list(path / "verdicts.jsonl", Verdict))
-        for name, path in folders.items()
-        if (path / "verdicts.jsonl").exists()
+        path.name: rates(
+            jsonl.read_list(path / "sample.jsonl", Question), jsonl.read_list(path / "verdicts.jsonl", Verdict)
+        )
+        for path in folders
     }
 
 
@@ -140,9 +141,9 @@ def _across(workspace: Workspace, gold: Mapping[str, GoldSet]) -> docs.Across:
         resolved=len(named) - nil,
         nil=nil,
         clusters=len(linking.clusters),
-        wide=sum(len({trigger[0] for trigger in cluster.triggers}) > 1 for cluster in linking.clusters),
+        in_several=sum(len({trigger[0] for trigger in cluster.triggers}) > 1 for cluster in linking.clusters),
         conflicts=len(linking.conflicts),
-        storylines=len({conflict.storyline for conflict in linking.conflicts}),
+        conflicting_storylines=len({conflict.storyline for conflict in linking.conflicts}),
         actors=len(registry.actors),
         places=len(registry.places),
     )

@@ -1,7 +1,8 @@
 """The folder `annotations`: documents, exports, decisions; and the gold that is made of them.
 
-A project (composed, wire) is made of lots, named in lots.json. Each lot was annotated in one campaign; that of a
-later lot is kept whole in `annotations/campaigns`, so its exports and decisions are where the campaign put them.
+A project (composed, wire) is made of lots, named in lots.json. Each lot was annotated in one campaign, whose exports
+and decisions are in `annotations/campaigns`, as a campaign's folder has them; of those that the annotation desk ran,
+configuration and archive are there too.
 """
 
 from __future__ import annotations
@@ -84,22 +85,8 @@ class Workspace(msgspec.Struct, frozen=True, dict=True):
     def _documents_file(self, lot: str) -> Path:
         return self.folder / "documents" / f"{lot}.jsonl"
 
-    def campaign_folder(self, lot: str) -> Path | None:
-        """Find the kept campaign of a lot; None for a lot whose exports are in `exports`.
-
-        Args:
-            lot: one of the lots.
-        """
-        folder = self.folder / "campaigns" / lot
-        return folder if folder.is_dir() else None
-
-    def _exports_folder(self, lot: str) -> Path:
-        campaign = self.campaign_folder(lot)
-        return campaign / "exports" if campaign else self.folder / "exports" / lot
-
-    def _decisions_file(self, lot: str) -> Path:
-        campaign = self.campaign_folder(lot)
-        return campaign / "decisions.jsonl" if campaign else self.folder / "adjudication" / f"{lot}.jsonl"
+    def _campaign(self, lot: str) -> Path:
+        return self.folder / "campaigns" / lot
 
     @cached_property
     def projects(self) -> tuple[str, ...]:
@@ -146,7 +133,7 @@ class Workspace(msgspec.Struct, frozen=True, dict=True):
         return [annotation for lot in self.lots(project) for annotation in self._read_work(lot, annotator)]
 
     def _read_work(self, lot: str, annotator: str) -> list[Annotation]:
-        folder = self._exports_folder(lot)
+        folder = self._campaign(lot) / "exports"
         tasks = jsonl.read_json(folder / f"{annotator}.json", list[dict[str, Any]])
         accounts = jsonl.read_json(folder / "accounts.json", dict[str, str])
         documents = {document.doc_id: document for document in self.documents(lot)}
@@ -170,7 +157,7 @@ class Workspace(msgspec.Struct, frozen=True, dict=True):
         found: dict[str, list[Decision]] = {document.doc_id: [] for document in self.documents(project)}
         lines = [
             (f"{path}:{number}", decision)
-            for path in map(self._decisions_file, self.lots(project))
+            for path in (self._campaign(lot) / "decisions.jsonl" for lot in self.lots(project))
             for number, decision in jsonl.read_records(path, Decision)
         ]
         for where, decision in lines:

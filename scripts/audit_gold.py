@@ -10,7 +10,7 @@ import typer
 from khabar import jsonl
 from khabar.adjudicate import Item, attributes_of, items_of
 from khabar.align import sentences
-from khabar.audit import Question, draw, read_alike
+from khabar.audit import Question, attributes_at, draw, read_alike, within
 from khabar.cli import run
 from khabar.corpus import gold_set
 from khabar.quotes import numbered
@@ -18,16 +18,15 @@ from khabar.types import Annotation, Document
 from khabar.workspace import Workspace
 
 SIZES = {"mention": 150, "event": 75, "argument": 120, "sentence": 60}
-SEED = 20261204
 
 
-def sample(workspace: Workspace) -> list[Question]:
+def sample(workspace: Workspace, seed: int) -> list[Question]:
     """Draw from the kept gold of both projects."""
     bare = Workspace(workspace.folder)
     composed = gold_set("composed", bare.documents("composed"), bare.stored_gold("composed"))
     recipes = bare.recipes
     wire = gold_set("wire", [item.document for item in recipes], bare.stored_gold("wire"), recipes=recipes)
-    return draw((composed, wire), SIZES, seed=SEED)
+    return draw((composed, wire), SIZES, seed=seed)
 
 
 def _sentences(document: Document, question: Question) -> list[int]:
@@ -39,8 +38,11 @@ def _sentences(document: Document, question: Question) -> list[int]:
 def blind_page(document: Document, questions: Sequence[Question]) -> str:
     """Write a document's sentences, and the numbers of those to be annotated, without anything of the gold."""
     wanted = sorted({number for question in questions for number in _sentences(document, question)})
-    head = f"# {document.doc_id} ({document.lang}, {document.genre}, {document.outlet}, {document.date})"
-    return f"{head}\nAnnotate completely: {', '.join(map(str, wanted))}\n\n{numbered(document.text)}"
+    return f"{_head(document)}\nAnnotate completely: {', '.join(map(str, wanted))}\n\n{numbered(document.text)}"
+
+
+def _head(document: Document) -> str:
+    return f"# {document.doc_id} ({document.lang}, {document.genre}, {document.outlet}, {document.date})"
 
 
 def judging_page(document: Document, questions: Sequence[Question], reading: Annotation) -> str:
@@ -48,8 +50,7 @@ def judging_page(document: Document, questions: Sequence[Question], reading: Ann
     open_questions = [question for question in questions if not read_alike(question, reading)]
     if not open_questions:
         return ""
-    head = f"# {document.doc_id} ({document.lang}, {document.genre}, {document.outlet}, {document.date})"
-    parts = [f"{head}\n\n{numbered(document.text)}"]
+    parts = [f"{_head(document)}\n\n{numbered(document.text)}"]
     for question in open_questions:
         lines = _lines(document, question, reading)
         parts.append("\n".join(lines))
@@ -62,18 +63,15 @@ def _lines(document: Document, question: Question, reading: Annotation) -> list[
     item = question.item
     where = "/".join(map(str, _sentences(document, question)))
     if question.kind == "sentence":
-        extra = sorted(
-            each for each in marked - set(question.items) if each.kind != "link" and item.start <= each.start < item.end
-        )
+        extra = sorted(within(marked, item.start, item.end) - set(question.items))
         have = "; ".join(_named(each, text) for each in question.items)
         return [
             f"{question.id} SENTENCE [{where}] has: {have or 'nothing'}",
             *(f"    proposed besides: {_named(each, text)}" for each in extra),
         ]
     near = sorted(each for each in marked if _near(each, item))
-    said = ", ".join(f"{name} {value}" for name, value in question.attributes.items())
-    gold = [f"{_named(item, text)} ({said})" if said else _named(item, text)]
-    other = [f"{_named(each, text)} {_said(each, values)}".strip() for each in near] or ["nothing there"]
+    gold = [_named(item, text) + _said(question.attributes)]
+    other = [_named(each, text) + _said(attributes_at(each, values)) for each in near] or ["nothing there"]
     versions = (gold, other) if gold_first(question) else (other, gold)
     return [
         f"{question.id} {question.kind.upper()} [{where}]",
@@ -103,13 +101,8 @@ def _named(item: Item, text: str) -> str:
     return f"{item.kind} [{words}] {item.type}"
 
 
-def _said(item: Item, values: Mapping[Item, str]) -> str:
-    found = {
-        key.type: value
-        for key, value in values.items()
-        if key.layer == item.kind and (key.start, key.end) == (item.start, item.end)
-    }
-    return f"({', '.join(f'{name} {value}' for name, value in found.items())})" if found else ""
+def _said(attributes: Mapping[str, str]) -> str:
+    return f" ({', '.join(f'{name} {value}' for name, value in attributes.items())})" if attributes else ""
 
 
 def _write(folder: Path, pages: Mapping[str, str]) -> None:
@@ -120,16 +113,18 @@ def _write(folder: Path, pages: Mapping[str, str]) -> None:
 
 
 def main(
+    name: Annotated[str, typer.Argument(help="of the audit, and of its folder: first, second …")],
+    seed: Annotated[int, typer.Option(help="of the draw; another one for each audit")] = 20261204,
     annotations: Annotated[Path, typer.Option(help="the folder of documents and gold")] = Path("annotations"),
     sources: Annotated[Path | None, typer.Option(help="the wire articles, for the pages")] = None,
     blind: Annotated[Path | None, typer.Option(help="write the blind reader's pages into this folder")] = None,
     judge: Annotated[Path | None, typer.Option(help="write what readings.jsonl has otherwise into this folder")] = None,
 ) -> None:
     """Draw the sample; it is kept as it was drawn, whatever becomes of the gold afterwards."""
-    workspace, folder = Workspace(annotations, sources), annotations / "audit"
+    workspace, folder = Workspace(annotations, sources), annotations / "audit" / name
     path = folder / "sample.jsonl"
     if not path.exists():
-        jsonl.write_records(path, sample(workspace), canary=True)
+        jsonl.write_records(path, sample(workspace, seed), canary=True)
     asked: dict[str, list[Question]] = {}
     for question in jsonl.read_list(path, Question):
         asked.setdefault(question.doc_id, []).append(question)

@@ -20,7 +20,7 @@ def main(
     replace: Annotated[bool, typer.Option("--replace", help="replace kept exports that differ")] = False,
     partial: Annotated[bool, typer.Option("--partial", help="allow documents that are not annotated yet")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="compare with annotations/exports; write nothing there")
+        bool, typer.Option("--check", help="compare with annotations/campaigns; write nothing there")
     ] = False,
 ) -> None:
     """Export from Label Studio."""

@@ -1,6 +1,4 @@
-import importlib.util
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -10,10 +8,12 @@ from khabar.adjudicate import Decision, Item
 from khabar.audit import KINDS, Concord, Question, Verdict, concord, draw, rates, read_alike
 from khabar.corpus import load_gold
 from khabar.errors import KhabarError
+from khabar.models import load_module
 from khabar.types import Annotation, Document, Event, Mention
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDIT = ROOT / "annotations" / "audit"
+PAGES, _ = load_module(ROOT / "scripts" / "audit_gold.py")
 SIZES = dict.fromkeys(KINDS, 6)
 
 
@@ -116,15 +116,6 @@ def test_adjudicators_are_compared_on_what_both_decided() -> None:
     assert concord(decided("keep"), decided("keep"), [])["all"].kappa is None
 
 
-def pages() -> Any:
-    spec = importlib.util.spec_from_file_location("audit_gold", ROOT / "scripts" / "audit_gold.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 NAMES = ("lang", "origin", "theatre", "storyline", "genre", "stance", "outlet", "date", "licence", "sha256")
 TEXT = "Orm fell today. Nobody came. The gate stayed open."
 PLACED = Question(
@@ -145,7 +136,7 @@ def test_the_blind_page_has_the_text_and_the_wanted_sentences_and_nothing_of_the
     last = Question(
         id="q8", doc_id="d", part="wire", kind="sentence", item=Item("mention", 29, 50, "sentence"), present=4
     )
-    page = pages().blind_page(page_document(), [PLACED, last])
+    page = PAGES.blind_page(page_document(), [PLACED, last])
     assert "Annotate completely: 1, 3\n" in page
     assert "[2] Nobody came." in page
     assert "PLACE" not in page
@@ -153,21 +144,20 @@ def test_the_blind_page_has_the_text_and_the_wanted_sentences_and_nothing_of_the
 
 
 def test_the_judging_page_does_not_say_which_of_two_versions_is_the_gold() -> None:
-    module = pages()
     gold, reader = "mention [Orm] PLACE (kind name, loaded no)", "mention [Orm] FACILITY (kind name, loaded no)"
     orders = set()
     for number in range(20):
         question = msgspec.structs.replace(PLACED, id=f"q{number}")
-        page = module.judging_page(page_document(), [question], reading(type="FACILITY"))
-        first = module.gold_first(question)
+        page = PAGES.judging_page(page_document(), [question], reading(type="FACILITY"))
+        first = PAGES.gold_first(question)
         one, two = (gold, reader) if first else (reader, gold)
         assert f"    A: {one}\n    B: {two}\n" in page
         orders.add(first)
     assert orders == {True, False}
-    assert module.judging_page(page_document(), [PLACED], reading()) == ""
+    assert PAGES.judging_page(page_document(), [PLACED], reading()) == ""
 
 
-BLIND = [AUDIT, AUDIT / "second"]
+BLIND = [AUDIT / "second", AUDIT / "third"]
 
 
 def kept(folder: Path) -> tuple[list[Question], list[Verdict]]:

@@ -1,23 +1,19 @@
 import json
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from khabar.models import load_module
 
 FOLDER = Path(__file__).resolve().parent.parent / "evaluation" / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    spec = spec_from_file_location("khabar_bench", FOLDER / "run.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(FOLDER / "run.py")[0]
 
 
 def test_the_page_says_what_was_measured(bench: ModuleType) -> None:

@@ -119,7 +119,7 @@ def test_reasons_and_notes_quote_no_more_than_five_words_of_an_article(sources: 
     wire = {run for path in sources.glob("*.txt") for run in shingles(path.read_text(encoding="utf-8"), 6)}
     said = [
         json.loads(line)
-        for pattern in ("audit/**/*.jsonl", "campaigns/*/decisions.jsonl", "adjudication/*.jsonl")
+        for pattern in ("audit/**/*.jsonl", "campaigns/*/decisions.jsonl")
         for path in sorted((ROOT / "annotations").glob(pattern))
         for line in path.read_text(encoding="utf-8").splitlines()
     ]

@@ -1,15 +1,14 @@
-import importlib.util
 import shutil
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from khabar import docs, jsonl, release
 from khabar.errors import KhabarError
+from khabar.models import load_module
 from khabar.tagging import with_texts
 from khabar.workspace import Workspace
 
@@ -36,17 +35,8 @@ def test_what_is_derived_is_the_same_byte_for_byte(arguments: tuple[str, ...]) -
     assert "the same" in done.stdout
 
 
-def learning_curves() -> Any:
-    spec = importlib.util.spec_from_file_location("learning_curves", ROOT / "evaluation" / "learning_curves.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_the_page_of_the_learning_curves_is_that_of_their_points() -> None:
-    curves = learning_curves()
+    curves, _ = load_module(ROOT / "evaluation" / "learning_curves.py")
     folder = ROOT / "evaluation" / "learning"
     points = jsonl.read_json(folder / "curves.json", list[curves.Point])
     page = (folder / "README.md").read_text(encoding="utf-8")
@@ -56,7 +46,7 @@ def test_the_page_of_the_learning_curves_is_that_of_their_points() -> None:
 
 
 def test_a_learning_curve_can_be_computed_again() -> None:
-    curves = learning_curves()
+    curves, _ = load_module(ROOT / "evaluation" / "learning_curves.py")
     points = jsonl.read_json(ROOT / "evaluation" / "learning" / "curves.json", list[curves.Point])
     kept = {point.part: point for point in points if (point.documents, point.seed) == (8, 1)}
     again = list(curves.curves(with_texts("train"), [(8, 1)], ("actors",), None))
@@ -86,8 +76,8 @@ def test_a_changed_result_is_noticed(tmp_path: Path) -> None:
 
 def test_gold_without_a_decision_is_refused(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "annotations", tmp_path / "annotations")
-    path = tmp_path / "annotations" / "adjudication" / "wire-1.jsonl"
-    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
+    path = tmp_path / "annotations" / "campaigns" / "wire-1" / "decisions.jsonl"
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[2:]), encoding="utf-8")
     with pytest.raises(KhabarError) as caught:
         Workspace(tmp_path / "annotations").gold("wire")
     assert caught.value.code == "decision-missing"
@@ -95,7 +85,7 @@ def test_gold_without_a_decision_is_refused(tmp_path: Path) -> None:
 
 def test_an_export_saved_under_another_account_makes_no_gold(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "annotations", tmp_path / "annotations")
-    folder = tmp_path / "annotations" / "exports" / "wire-1"
+    folder = tmp_path / "annotations" / "campaigns" / "wire-1" / "exports"
     shutil.copy(folder / "annotator-a.json", folder / "annotator-b.json")
     with pytest.raises(KhabarError) as caught:
         Workspace(tmp_path / "annotations").gold("wire")
@@ -124,17 +114,20 @@ def test_the_card_says_in_its_first_paragraph_how_the_text_was_made() -> None:
 
 
 EDITS = {
-    "exports/composed-1/annotator-a.json": (
+    "campaigns/composed-1/exports/annotator-a.json": (
         "document-missing",
         lambda text: text.replace("\n", "", 1).split(",\n", 1)[1].join(("[\n", "")),
     ),
-    "exports/composed-1/annotator-b.json": (
+    "campaigns/composed-1/exports/annotator-b.json": (
         "document-missing",
         lambda text: text.replace("\n", "", 1).split(",\n", 1)[1].join(("[\n", "")),
     ),
     "gold/composed-1.jsonl": ("document-missing", lambda text: text.split("\n", 2)[2]),
     "registry/splits.json": ("split-unknown", lambda text: text.replace('"train"', '"tset"', 1)),
-    "adjudication/composed-1.jsonl": ("decision-stale", lambda text: text.replace('"syria-1-a"', '"syria-9-z"', 1)),
+    "campaigns/composed-1/decisions.jsonl": (
+        "decision-stale",
+        lambda text: text.replace('"syria-1-a"', '"syria-9-z"', 1),
+    ),
 }
 
 

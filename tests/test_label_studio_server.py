@@ -958,7 +958,7 @@ LOT = "composed-1"
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Give the first lot alone: the later ones are saved by `make demo`, which takes minutes."""
     folder = tmp_path_factory.mktemp("corpus") / "annotations"
-    shutil.copytree(ROOT / "annotations", folder, ignore=shutil.ignore_patterns("campaigns"))
+    shutil.copytree(ROOT / "annotations", folder, ignore=shutil.ignore_patterns("*-2"))
     jsonl.write_json(folder / "lots.json", {"composed": [LOT], "wire": ["wire-1"]})
     return Workspace(folder)
 
@@ -1000,18 +1000,18 @@ def test_the_stored_corpus_goes_in_and_comes_out_equal(
 def test_written_exports_hold_the_same_work(office: Office, workspace: Workspace, tmp_path: Path) -> None:
     copy = tmp_path / "annotations"
     shutil.copytree(workspace.folder, copy, ignore=shutil.ignore_patterns("exports"))
-    lines = list(corpus.write_exports(office.data, workspace, copy / "exports"))
+    lines = list(corpus.write_exports(office.data, workspace, copy / "campaigns"))
     assert {Path(line.partition(":")[0]).name for line in lines} == {"accounts.json", f"{A}.json", f"{B}.json"}
     rewritten = Workspace(copy)
     for name in (A, B):
         assert rewritten.work("composed", name) == workspace.work("composed", name)
-    first = copy / "exports" / LOT / f"{A}.json"
+    first = copy / "campaigns" / LOT / "exports" / f"{A}.json"
     assert B not in first.read_text(encoding="utf-8")
 
-    assert list(corpus.write_exports(office.data, workspace, copy / "exports")) == lines
+    assert list(corpus.write_exports(office.data, workspace, copy / "campaigns")) == lines
     first.write_text("[]", encoding="utf-8")
     with pytest.raises(KhabarError) as caught:
-        list(corpus.write_exports(office.data, workspace, copy / "exports"))
+        list(corpus.write_exports(office.data, workspace, copy / "campaigns"))
     assert [(issue.code, issue.where) for issue in caught.value.issues] == [("export-kept", str(first))]
     assert first.read_text(encoding="utf-8") == "[]"
 
@@ -1020,7 +1020,7 @@ def test_written_exports_hold_the_same_work(office: Office, workspace: Workspace
 def test_a_difference_from_the_repository_is_named(office: Office, workspace: Workspace, tmp_path: Path) -> None:
     copy = tmp_path / "annotations"
     shutil.copytree(workspace.folder, copy)
-    path = copy / "exports" / LOT / "annotator-b.json"
+    path = copy / "campaigns" / LOT / "exports" / "annotator-b.json"
     tasks = json.loads(path.read_text(encoding="utf-8"))
     task = next(t for t in tasks if any(item["type"] == "relation" for item in t["annotations"][0]["result"]))
     result = task["annotations"][0]["result"]

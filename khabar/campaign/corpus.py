@@ -102,12 +102,10 @@ def write_exports(
 ) -> Iterator[str]:
     """Export every annotator's work and write it as it is kept; nothing is written unless all of it is valid.
 
-    A lot that its campaign keeps is left to `khabar campaign sync`.
-
     Args:
         data: the data folder of a running server.
         workspace: the corpus.
-        output: the folder for <lot>/<annotator>.json.
+        output: the folder for <lot>/exports/<annotator>.json.
         replace: whether a kept export may be replaced by another.
         partial: whether documents without work are allowed, while a campaign is under way.
 
@@ -119,11 +117,9 @@ def write_exports(
     """
     files: dict[Path, bytes] = {}
     for lot in lots_of(workspace):
-        if workspace.campaign_folder(lot):
-            continue
         campaign, work = _exported(data, workspace, lot, partial=partial)
         for path in [campaign.path(ACCOUNTS), *(campaign.path("exports", f"{name}.json") for name in work)]:
-            files[output / lot / path.name] = path.read_bytes()
+            files[output / lot / "exports" / path.name] = path.read_bytes()
     kept = [path for path, content in files.items() if path.exists() and path.read_bytes() != content]
     if kept and not replace:
         raise KhabarError(_kept(path) for path in kept)
