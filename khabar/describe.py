@@ -56,7 +56,8 @@ def describe(gold: GoldSet) -> Description:
         name=gold.name,
         documents=len(gold.documents),
         arabic=sum(document.lang == "ar" for document in gold.documents),
-        storylines=len({document.storyline for document in gold.documents}),
+        # The storyline of a wire article is the article itself, none of the registry.
+        storylines=len({document.storyline for document in gold.documents if document.origin != "wire"}),
         without_events=sum(not annotation.events for annotation in gold.annotations),
         sentences=len(sentences),
         tokens=sum(len(row) for row in sentences),

@@ -183,8 +183,6 @@ def _columns(facts: Facts) -> list[Description]:
 def _sizes(facts: Facts) -> str:
     columns = _columns(facts)
     rows = [(name.replace("_", " "), *(f"{getattr(column, name):,}" for column in columns)) for name in SIZES]
-    # A wire article tells no storyline of the registry.
-    rows = [(*row[:-1], "–") if row[0] == "storylines" else row for row in rows]
     return markdown_table(("", *SPLITS), rows)
 
 

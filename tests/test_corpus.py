@@ -159,7 +159,7 @@ def bare(project: str) -> GoldSet:
     return gold_set(project, documents, empty, recipes=WORKSPACE.recipes if project == "wire" else ())
 
 
-def test_sentences_and_readability_are_within_the_range_of_the_wire() -> None:
+def test_how_far_sentences_and_readability_are_within_the_range_of_the_wire() -> None:
     found = {
         project: {lang: list(styles(bare(project), lang).values()) for lang in ("en", "ar")}
         for project in ("composed", "wire")

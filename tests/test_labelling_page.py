@@ -182,6 +182,7 @@ class Page:
             file = Path(folder) / f"{name}.png"
             box = self.tab.locator(part).bounding_box()
             assert box is not None
+            self.tab.mouse.move(0, 0)  # where it hides no label behind a tooltip
             self.tab.wait_for_timeout(400)
             clip = {**box, "height": min(box["height"], LAPTOP["height"] - box["y"])}
             self.tab.screenshot(path=file, clip=clip)
