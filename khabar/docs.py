@@ -12,6 +12,7 @@ import yaml
 
 from khabar import __version__
 from khabar.agreement import Agreed, AgreementReport
+from khabar.agreement.across import FIGURES
 from khabar.align import Losses
 from khabar.audit import Concord, Rate
 from khabar.corpus import SPLITS
@@ -59,6 +60,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     audit: dict[str, dict[str, Rate]]
     concord: dict[str, dict[str, Concord]]
     across: Across
+    linking: dict[str, Agreed]
 
 
 def fill(text: str, blocks: Mapping[str, str], *, where: str) -> str:
@@ -164,6 +166,7 @@ def fact_blocks(facts: Facts) -> dict[str, str]:
         "styles": _styles,
         "adjudicators": _adjudicators,
         "across": _across,
+        "linking": _linking,
         "unseen": _unseen,
         "agreement": _agreement,
         "agreement-types": _agreement_types,
@@ -325,6 +328,19 @@ def _across(facts: Facts) -> str:
         f"{a.clusters:,} events of the storylines are told by at least one trigger, {a.in_several:,} of them in two or more "
         f"documents; {a.conflicts} pairs of versions conflict across the documents of {a.conflicting_storylines} storylines.\n"
     )
+
+
+def _linking(facts: Facts) -> str:
+    head = ("linked alike", "F1", "95 %", "by both", "first run", "second run", "storylines")
+    rows = [
+        (
+            f"{name}: {FIGURES[name]}",
+            *(say_agreed(f), bounds(f.interval)),
+            *(str(n) for n in (f.matched, f.one, f.two, f.documents)),
+        )
+        for name, f in facts.linking.items()
+    ]
+    return markdown_table(head, rows)
 
 
 UNSEEN_METRICS = ("actors", "fillers", "triggers.classified")

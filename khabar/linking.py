@@ -74,8 +74,20 @@ def read_linking(folder: Path) -> Linking:
     Raises:
         KhabarError: as `khabar.jsonl.read_records`.
     """
+    referents = tuple(jsonl.read_list(folder / "entities.jsonl", Referents))
+    return msgspec.structs.replace(read_links(folder), referents=referents)
+
+
+def read_links(folder: Path) -> Linking:
+    """Read clusters and conflicts alone, as a second run has them.
+
+    Args:
+        folder: annotations/registry, or annotations/audit/linking.
+
+    Raises:
+        KhabarError: as `khabar.jsonl.read_records`.
+    """
     return Linking(
-        referents=tuple(jsonl.read_list(folder / "entities.jsonl", Referents)),
         clusters=tuple(jsonl.read_list(folder / "clusters.jsonl", Cluster)),
         conflicts=tuple(jsonl.read_list(folder / "conflicts.jsonl", Conflict)),
     )

@@ -10,12 +10,12 @@ import msgspec
 
 from khabar import docs, jsonl
 from khabar.adjudicate import Decision
-from khabar.agreement import AgreementReport, measure
+from khabar.agreement import Agreed, AgreementReport, measure, measure_linking
 from khabar.audit import Concord, Question, Rate, Verdict, concord, rates
 from khabar.corpus import COMPOSED_SPLITS, GoldSet
 from khabar.describe import describe
 from khabar.label_studio.config import labeling_config
-from khabar.linking import NIL, is_named
+from khabar.linking import NIL, is_named, read_links
 from khabar.registry import read_registry
 from khabar.report.agreement import agreement_markdown
 from khabar.results import Result
@@ -103,6 +103,7 @@ def collect(root: Path, workspace: Workspace, *, gamma: bool = False) -> Release
         audit=_audits(workspace.folder / "audit"),
         concord=_concord(workspace.folder / "audit" / "adjudicators"),
         across=_across(workspace, gold),
+        linking=_linking_agreement(workspace),
     )
     return Release(files=tuple(files), facts=facts)
 
@@ -131,6 +132,11 @@ def _concord(folder: Path) -> dict[str, dict[str, Concord]]:
         path.name: concord(*(jsonl.read_list(path / f"{name}.jsonl", Decision) for name in names))
         for path in sorted(folder.iterdir() if folder.is_dir() else ())
     }
+
+
+def _linking_agreement(workspace: Workspace) -> dict[str, Agreed]:
+    storylines = {document.doc_id: document.storyline for document in workspace.documents("composed")}
+    return measure_linking(workspace.linking, read_links(workspace.folder / "audit" / "linking"), storylines)
 
 
 def _across(workspace: Workspace, gold: Mapping[str, GoldSet]) -> docs.Across:

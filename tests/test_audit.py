@@ -17,6 +17,16 @@ PAGES, _ = load_module(ROOT / "scripts" / "audit_gold.py")
 SIZES = dict.fromkeys(KINDS, 6)
 
 
+PLACED = Question(
+    id="q7",
+    doc_id="d",
+    part="composed",
+    kind="mention",
+    item=Item("mention", 0, 3, "PLACE"),
+    attributes={"kind": "name", "loaded": "no"},
+)
+
+
 def question(name: str, kind: str = "mention", part: str = "composed", present: int = 0) -> Question:
     return Question(id=name, doc_id="d", part=part, kind=kind, item=Item("mention", 0, 3, "PLACE"), present=present)  # type: ignore[arg-type]
 
@@ -79,17 +89,9 @@ def reading(**changes: object) -> Annotation:
 
 
 def test_a_reading_is_alike_only_with_the_same_span_type_and_attributes() -> None:
-    asked = Question(
-        id="q",
-        doc_id="d",
-        part="composed",
-        kind="mention",
-        item=Item("mention", 0, 3, "PLACE"),
-        attributes={"kind": "name", "loaded": "no"},
-    )
-    assert read_alike(asked, reading())
+    assert read_alike(PLACED, reading())
     for change in ({"end": 4}, {"type": "FACILITY"}, {"kind": "nominal"}, {"loaded": True}):
-        assert not read_alike(asked, reading(**change)), change
+        assert not read_alike(PLACED, reading(**change)), change
 
 
 def test_a_sentence_is_alike_unless_the_reader_has_more() -> None:
@@ -118,14 +120,6 @@ def test_adjudicators_are_compared_on_what_both_decided() -> None:
 
 NAMES = ("lang", "origin", "theatre", "storyline", "genre", "stance", "outlet", "date", "licence", "sha256")
 TEXT = "Orm fell today. Nobody came. The gate stayed open."
-PLACED = Question(
-    id="q7",
-    doc_id="d",
-    part="composed",
-    kind="mention",
-    item=Item("mention", 0, 3, "PLACE"),
-    attributes={"kind": "name", "loaded": "no"},
-)
 
 
 def page_document() -> Document:

@@ -1,5 +1,6 @@
 """Agreement between annotators: every figure with the number of items behind it."""
 
+from khabar.agreement.across import measure_linking
 from khabar.agreement.measuring import measure
 from khabar.agreement.pairing import Pairing, make_pairings
 from khabar.agreement.records import FEW, Agreed, AgreementReport, Confused, Contrast, Gamma, Part, Values
@@ -16,4 +17,5 @@ __all__ = [
     "Values",
     "make_pairings",
     "measure",
+    "measure_linking",
 ]
