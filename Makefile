@@ -8,7 +8,7 @@ WIRE := $(if $(SOURCES),--sources $(SOURCES))
 SPLITS := --split test $(if $(SOURCES),--split wire)
 export KHABAR_SOURCES := $(abspath $(SOURCES))
 .DEFAULT_GOAL := help
-.PHONY: help install demo test quick lint types splits gold derived serve projects export baselines curves reproduce rehearsal wheel clean
+.PHONY: help install demo test quick lint types splits gold derived serve projects export baselines curves reproduce rehearsal screenshots bench wheel clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -103,7 +103,7 @@ projects: $(VENV)/installed ## projects, accounts and stored work in a running L
 	@$(BIN)/python scripts/create_projects.py $(WIRE)
 
 export: $(VENV)/installed ## every annotator's work from a running Label Studio into .khabar/exports
-	@$(BIN)/python scripts/export_annotations.py $(WIRE) --output .khabar/exports
+	@$(BIN)/python scripts/export_annotations.py $(WIRE) --output .khabar/exports --replace
 
 rehearsal: $(VENV)/installed ## run a small campaign from nothing to gold and put what the terminal showed into the manual
 	@$(BIN)/python scripts/serve_label_studio.py --data .khabar/rehearsal/server

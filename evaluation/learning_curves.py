@@ -108,7 +108,7 @@ def curves(
         layers: what is trained.
         sources: the wire articles, to measure on wire too.
     """
-    crf, _ = load_module(HERE / "baselines" / "crf" / "predict.py")
+    crf = load_module(HERE / "baselines" / "crf" / "predict.py")
     measured = parts(train, sources)
     with Progress(transient=True) as progress:
         bar = progress.add_task("training", total=len(trainings))

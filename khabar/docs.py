@@ -12,7 +12,7 @@ import yaml
 
 from khabar import __version__
 from khabar.agreement import Agreed, AgreementReport
-from khabar.agreement.across import FIGURES
+from khabar.agreement.across import PAIRS
 from khabar.align import Losses
 from khabar.audit import Concord, Rate
 from khabar.corpus import SPLITS
@@ -334,7 +334,7 @@ def _linking(facts: Facts) -> str:
     head = ("linked alike", "F1", "95 %", "by both", "first run", "second run", "storylines")
     rows = [
         (
-            f"{name}: {FIGURES[name]}",
+            f"{name}: {PAIRS[name]}",
             *(say_agreed(f), bounds(f.interval)),
             *(str(n) for n in (f.matched, f.one, f.two, f.documents)),
         )

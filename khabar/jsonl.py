@@ -271,6 +271,18 @@ def write_records(path: Path, records: Iterable[Any], *, canary: bool = False) -
     write_bytes(path, _lines(records, canary=canary))
 
 
+def has_canary(path: Path) -> bool:
+    """Tell whether a file begins with the corpus's canary, so that whoever writes it anew can keep it.
+
+    Args:
+        path: a file, which may not exist.
+
+    Raises:
+        KhabarError: as `read_lines`.
+    """
+    return path.exists() and next((line for _, line in read_lines(path)), "") == _CANARY_LINE
+
+
 def _lines(records: Iterable[Any], *, canary: bool) -> bytes:
     head = f"{_CANARY_LINE}\n".encode() if canary else b""
     return head + b"".join(msgspec.json.encode(record) + b"\n" for record in records)

@@ -80,7 +80,8 @@ def load_model(source: Path | str) -> Model:
     Raises:
         KhabarError: file-missing; model-broken, where there is no `load`, or it fails.
     """
-    module, path = load_module(source)
+    module = load_module(source)
+    path = Path(str(module.__file__))
     load = getattr(module, "load", None)
     if not callable(load):
         raise KhabarError(_broken(str(source), "no function load", "load() -> Callable[[Document], Annotation]"))
@@ -93,17 +94,14 @@ def load_model(source: Path | str) -> Model:
     return Model(name=_name(module, path), version=_version(module, path), annotate=annotate)
 
 
-def load_module(source: Path | str) -> tuple[ModuleType, Path]:
+def load_module(source: Path | str) -> ModuleType:
     """Load a module from a Python file, or by its name.
 
     Args:
         source: the path of a file, or the name of a module that can be imported.
 
-    Returns:
-        The module, and its file.
-
     Raises:
-        KhabarError: file-missing, model-broken.
+        KhabarError: file-missing; model-broken, where it is no Python or fails.
     """
     path = Path(source)
     if path.suffix != ".py" and not path.exists():
@@ -114,7 +112,7 @@ def load_module(source: Path | str) -> tuple[ModuleType, Path]:
                 code="file-missing",
                 where=str(path),
                 found="no such file",
-                expected="a Python file with load()",
+                expected="a Python file",
                 fix="Check the path.",
             )
         )
@@ -128,20 +126,19 @@ def load_module(source: Path | str) -> tuple[ModuleType, Path]:
         spec.loader.exec_module(module)
     except Exception as error:
         raise KhabarError(_broken(str(path), f"{type(error).__name__}: {error}", "a file that can be run")) from error
-    return module, path
+    return module
 
 
-def _imported(name: str) -> tuple[ModuleType, Path]:
+def _imported(name: str) -> ModuleType:
     try:
-        module = importlib.import_module(name)
+        return importlib.import_module(name)
     except Exception as error:
         expected = "a Python file, or a module that can be imported"
         raise KhabarError(_broken(name, f"{type(error).__name__}: {error}", expected)) from error
-    return module, Path(str(module.__file__))
 
 
 def _broken(where: str, found: str, expected: str) -> Issue:
-    fix = "Mend the model; README.md tells what a khabar model is."
+    fix = "Mend it; README.md tells what a khabar model is."
     return Issue(code="model-broken", where=where, found=found, expected=expected, fix=fix)
 
 

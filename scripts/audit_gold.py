@@ -114,7 +114,7 @@ def _write(folder: Path, pages: Mapping[str, str]) -> None:
 
 def main(
     name: Annotated[str, typer.Argument(help="of the audit, and of its folder: first, second …")],
-    seed: Annotated[int, typer.Option(help="of the draw; another one for each audit")] = 20261204,
+    seed: Annotated[int | None, typer.Option(help="of the draw, where there is no sample yet; a new one")] = None,
     annotations: Annotated[Path, typer.Option(help="the folder of documents and gold")] = Path("annotations"),
     sources: Annotated[Path | None, typer.Option(help="the wire articles, for the pages")] = None,
     blind: Annotated[Path | None, typer.Option(help="write the blind reader's pages into this folder")] = None,
@@ -124,6 +124,8 @@ def main(
     workspace, folder = Workspace(annotations, sources), annotations / "audit" / name
     path = folder / "sample.jsonl"
     if not path.exists():
+        if seed is None:
+            raise typer.BadParameter(f"{path} is not there: give --seed to draw a sample")
         jsonl.write_records(path, sample(workspace, seed), canary=True)
     asked: dict[str, list[Question]] = {}
     for question in jsonl.read_list(path, Question):

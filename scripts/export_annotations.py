@@ -16,7 +16,7 @@ def main(
     sources: Annotated[
         Path | None, typer.Option(help="the wire articles; without them the wire project is left out")
     ] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="write the exports into this folder")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="write <lot>/exports/ into this folder")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="replace kept exports that differ")] = False,
     partial: Annotated[bool, typer.Option("--partial", help="allow documents that are not annotated yet")] = False,
     check: Annotated[

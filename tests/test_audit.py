@@ -13,7 +13,7 @@ from khabar.types import Annotation, Document, Event, Mention
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDIT = ROOT / "annotations" / "audit"
-PAGES, _ = load_module(ROOT / "scripts" / "audit_gold.py")
+PAGES = load_module(ROOT / "scripts" / "audit_gold.py")
 SIZES = dict.fromkeys(KINDS, 6)
 
 

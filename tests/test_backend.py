@@ -276,7 +276,9 @@ def load():
 
 def test_the_command_serves_a_model_until_it_is_interrupted(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(MINE)
-    command = [sys.executable, "-m", "khabar", "serve-model", str(tmp_path / "mine.py"), "--json"]
+    # Tests that run in the background of a shell inherit that SIGINT is ignored.
+    heeding = ["env", "--default-signal=INT"]
+    command = [*heeding, sys.executable, "-m", "khabar", "serve-model", str(tmp_path / "mine.py"), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "evaluation" / "benchmarks"
 
 @pytest.fixture(scope="module")
 def bench() -> ModuleType:
-    return load_module(FOLDER / "run.py")[0]
+    return load_module(FOLDER / "run.py")
 
 
 def test_the_page_says_what_was_measured(bench: ModuleType) -> None:

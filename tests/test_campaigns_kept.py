@@ -1,13 +1,24 @@
 """The campaigns that the repository keeps: what is in them is sound, and the corpus has what they closed to."""
 
+import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from khabar import jsonl
+from khabar.campaign.adjudication import take_decisions
 from khabar.campaign.closing import trace
 from khabar.campaign.config import load_campaign
-from khabar.campaign.files import archive_of, read_decisions, read_findings, read_manifest, read_work
+from khabar.campaign.files import (
+    DECISIONS,
+    REPLACED,
+    archive_of,
+    read_decisions,
+    read_findings,
+    read_manifest,
+    read_work,
+)
 from khabar.types import Annotation
 from khabar.workspace import Workspace
 
@@ -49,6 +60,18 @@ def test_every_item_of_its_gold_can_be_traced(folder: Path) -> None:
         told = trace(item, versions, [decision for decision in decisions if decision.doc_id == doc_id])
         alone = [each for each in told if len(each.proposed_by) < len(versions) and not each.decided_by]
         assert [each for each in alone if each.item.kind != "attribute"] == []
+
+
+def test_a_decision_that_is_revised_leaves_the_canary_where_it_was(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "annotations", tmp_path / "annotations", ignore=shutil.ignore_patterns("audit", "archive"))
+    campaign = load_campaign(tmp_path / "annotations" / "campaigns" / "composed-2")
+    first, *_ = read_decisions(campaign)
+    revised = msgspec.structs.replace(first, reason="Read once more.")
+    assert take_decisions(campaign, [revised], revise=True) == 1
+    assert revised in read_decisions(campaign)
+    assert jsonl.has_canary(campaign.path(DECISIONS))
+    assert jsonl.read_list(campaign.path(REPLACED), type(first)) == [first]
+    assert jsonl.has_canary(campaign.path(REPLACED))
 
 
 def test_lots_and_campaigns_belong_together() -> None:

@@ -236,7 +236,7 @@ def test_every_document_file_and_released_row_holds_the_canary() -> None:
     import pyarrow.parquet as pq
 
     annotations = ROOT / "annotations"
-    # The archives are kept as Label Studio gave them.
+    # The archives must stay as they are, byte for byte.
     files = [path for path in annotations.glob("**/*.jsonl") if "archive" not in path.parts]
     assert {path.relative_to(annotations).parts[0] for path in files} == {
         "audit",

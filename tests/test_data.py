@@ -119,11 +119,11 @@ def test_reasons_and_notes_quote_no_more_than_five_words_of_an_article(sources: 
     wire = {run for path in sources.glob("*.txt") for run in shingles(path.read_text(encoding="utf-8"), 6)}
     said = [
         json.loads(line)
-        for pattern in ("audit/**/*.jsonl", "campaigns/*/decisions.jsonl")
+        for pattern in ("audit/**/*.jsonl", "campaigns/*/decisions.jsonl", "registry/*.jsonl")
         for path in sorted((ROOT / "annotations").glob(pattern))
         for line in path.read_text(encoding="utf-8").splitlines()
     ]
-    notes = [note for row in said for key in ("reason", "note") if (note := row.get(key))]
+    notes = [note for row in said for key in ("reason", "note", "why") if (note := row.get(key))]
     assert len(notes) > 5_000
     assert [note for note in notes if shingles(note, 6) & wire] == []
 

@@ -36,7 +36,7 @@ def test_what_is_derived_is_the_same_byte_for_byte(arguments: tuple[str, ...]) -
 
 
 def test_the_page_of_the_learning_curves_is_that_of_their_points() -> None:
-    curves, _ = load_module(ROOT / "evaluation" / "learning_curves.py")
+    curves = load_module(ROOT / "evaluation" / "learning_curves.py")
     folder = ROOT / "evaluation" / "learning"
     points = jsonl.read_json(folder / "curves.json", list[curves.Point])
     page = (folder / "README.md").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ def test_the_page_of_the_learning_curves_is_that_of_their_points() -> None:
 
 
 def test_a_learning_curve_can_be_computed_again() -> None:
-    curves, _ = load_module(ROOT / "evaluation" / "learning_curves.py")
+    curves = load_module(ROOT / "evaluation" / "learning_curves.py")
     points = jsonl.read_json(ROOT / "evaluation" / "learning" / "curves.json", list[curves.Point])
     kept = {point.part: point for point in points if (point.documents, point.seed) == (8, 1)}
     again = list(curves.curves(with_texts("train"), [(8, 1)], ("actors",), None))

@@ -1015,6 +1015,15 @@ def test_written_exports_hold_the_same_work(office: Office, workspace: Workspace
     assert [(issue.code, issue.where) for issue in caught.value.issues] == [("export-kept", str(first))]
     assert first.read_text(encoding="utf-8") == "[]"
 
+    archive = first.parent.parent / "archive"
+    archive.mkdir()
+    with pytest.raises(KhabarError) as caught:
+        list(corpus.write_exports(office.data, workspace, copy / "campaigns", replace=True))
+    assert [(issue.code, issue.where) for issue in caught.value.issues] == [("export-kept", str(first))]
+    archive.rmdir()
+    assert list(corpus.write_exports(office.data, workspace, copy / "campaigns", replace=True)) == lines
+    assert rewritten.work("composed", A) == workspace.work("composed", A)
+
 
 @pytest.mark.usefixtures("created")
 def test_a_difference_from_the_repository_is_named(office: Office, workspace: Workspace, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_the_wheel_holds_no_annotators_work_no_tests_and_no_articles(wheel: Path
         lines = [json.loads(line) for name in held for line in archive.read(name).splitlines()]
     recipes = [line for line in lines if "document" in line]
     assert {name.split("/")[0] for name in names} == {"khabar", f"khabar-{__version__}.dist-info"}
-    unwanted = re.compile(r"(^|/)(annotations|exports|adjudication|passes|gold|tests?|evaluation|scripts)/")
+    unwanted = re.compile(r"(^|/)(annotations|exports|campaigns|audit|gold|tests?|evaluation|scripts)/")
     assert [name for name in names if unwanted.search(name)] == []
     assert [name for name in names if re.search(r"(^|/)(test_\w+|conftest)\.py$", name)] == []
     assert recipes

@@ -12,7 +12,6 @@ import sys
 import time
 import types
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +24,7 @@ from khabar.metrics.columns import make_sides
 from khabar.metrics.counting import compare_sides, count_metrics
 from khabar.metrics.tag_report import report, seqeval_report
 from khabar.metrics.tags import count_codes, count_tags
+from khabar.models import load_module
 from khabar.report.figures import markdown_table
 from khabar.statistics import make_intervals, make_resampler, permutation_test
 from khabar.types import Annotation, Argument, Event, Mention
@@ -125,12 +125,7 @@ def textee_form(found: list[Annotation]) -> list[dict[str, Any]]:
 def load_textee(path: Path) -> Any:
     """Load TextEE's scorer.py from a checkout; it imports a debugger that scoring does not need."""
     sys.modules.setdefault("ipdb", types.ModuleType("ipdb"))
-    spec = spec_from_file_location("textee_scorer", path)
-    if spec is None or spec.loader is None:
-        raise typer.BadParameter(f"{path} is no Python file")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(path)
 
 
 def memory(field: str) -> float:

@@ -15,10 +15,9 @@ from khabar.results import Settings
 
 Node = tuple[Any, ...]  # begins with the document
 Found = tuple[str, frozenset[Node]]
-FIGURES = {
+PAIRS = {
     "same event": "two triggers, in two reports, that tell one event",
     "conflict": "two triggers, in two reports, whose versions exclude each other",
-    "conflict of events": "the same, by the two events: any trigger of either, as the first run joined them",
     "conflict of reports": "two reports that exclude each other in anything",
 }
 
@@ -29,21 +28,20 @@ def measure_linking(
     """Measure how far two runs link the same across documents.
 
     Args:
-        one: what one run linked; its clusters say which triggers are one event in "conflict of events".
+        one: what one run linked.
         two: what the other linked.
         storylines: of each document; they are what is resampled.
         settings: of resampling.
 
     Returns:
-        F1 by name of `FIGURES`; `documents` of each counts storylines.
+        F1 by name of `PAIRS`; `documents` of each counts storylines.
 
     Raises:
         KeyError: a trigger of a document without a storyline.
 
-    Source: F1 over pairs of mentions that corefer: Recasens and Hovy (2011), BLANC, section 2; PROTOCOL.md section 10.
+    Source: F1 over coreferent pairs, which is one half of BLANC (Recasens and Hovy 2011); PROTOCOL.md section 10.
     """
-    events = {trigger: cluster.id for cluster in one.clusters for trigger in cluster.triggers}
-    sides = [_items(side, events, storylines) for side in (one, two)]
+    sides = [_items(side, storylines) for side in (one, two)]
     names = sorted({name for side in sides for found in side.values() for name, _ in found})
     return {
         figure: read_agreed(
@@ -52,7 +50,7 @@ def measure_linking(
             names,
             settings or Settings(),
         )
-        for figure in FIGURES
+        for figure in PAIRS
     }
 
 
@@ -61,12 +59,11 @@ def _counts(one: set[Found], two: set[Found], storyline: str) -> Counts:
     return Counts(len(left & right), len(right), len(left))
 
 
-def _items(linking: Linking, events: Mapping[Trigger, str], storylines: Mapping[str, str]) -> dict[str, set[Found]]:
+def _items(linking: Linking, storylines: Mapping[str, str]) -> dict[str, set[Found]]:
     disputed = [(conflict.first, conflict.second) for conflict in linking.conflicts]
     pairs: dict[str, Iterable[tuple[Node, Node]]] = {
         "same event": _coreferent(linking),
         "conflict": disputed,
-        "conflict of events": ((_event(a, events), _event(b, events)) for a, b in disputed),
         "conflict of reports": (((a[0],), (b[0],)) for a, b in disputed),
     }
     return {name: {(storylines[a[0]], frozenset((a, b))) for a, b in found} for name, found in pairs.items()}
@@ -75,7 +72,3 @@ def _items(linking: Linking, events: Mapping[Trigger, str], storylines: Mapping[
 def _coreferent(linking: Linking) -> Iterator[tuple[Trigger, Trigger]]:
     for cluster in linking.clusters:
         yield from ((a, b) for a, b in combinations(sorted(cluster.triggers), 2) if a[0] != b[0])
-
-
-def _event(trigger: Trigger, events: Mapping[Trigger, str]) -> Node:
-    return (trigger[0], events.get(trigger, trigger))

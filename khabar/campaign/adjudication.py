@@ -144,12 +144,15 @@ def take_decisions(
 
 
 def _write_decisions(campaign: Campaign, decisions: Sequence[Decision], replaced: Sequence[Decision]) -> None:
+    canary = jsonl.has_canary(campaign.path(DECISIONS))
     if replaced:
         path = campaign.path(REPLACED)
         before = jsonl.read_list(path, Decision) if path.exists() else []
-        jsonl.write_records(path, [*before, *(decision for decision in replaced if decision not in before)])
+        jsonl.write_records(
+            path, [*before, *(decision for decision in replaced if decision not in before)], canary=canary
+        )
     if decisions:
-        jsonl.write_records(campaign.path(DECISIONS), decisions)
+        jsonl.write_records(campaign.path(DECISIONS), decisions, canary=canary)
     else:
         campaign.path(DECISIONS).unlink(missing_ok=True)
 

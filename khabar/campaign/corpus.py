@@ -106,7 +106,7 @@ def write_exports(
         data: the data folder of a running server.
         workspace: the corpus.
         output: the folder for <lot>/exports/<annotator>.json.
-        replace: whether a kept export may be replaced by another.
+        replace: whether a kept export may be replaced by another; one that an archive belongs to never is.
         partial: whether documents without work are allowed, while a campaign is under way.
 
     Yields:
@@ -121,11 +121,17 @@ def write_exports(
         for path in [campaign.path(ACCOUNTS), *(campaign.path("exports", f"{name}.json") for name in work)]:
             files[output / lot / "exports" / path.name] = path.read_bytes()
     kept = [path for path, content in files.items() if path.exists() and path.read_bytes() != content]
-    if kept and not replace:
-        raise KhabarError(_kept(path) for path in kept)
+    refused = [path for path in kept if not replace or _is_archived(path)]
+    if refused:
+        raise KhabarError(_kept(path) for path in refused)
     for path, content in files.items():
         jsonl.write_bytes(path, content)
         yield f"{path}: {len(content):,} bytes"
+
+
+def _is_archived(path: Path) -> bool:
+    """Tell whether an export belongs to a campaign with an archive, which only `khabar campaign sync` may change."""
+    return (path.parent.parent / "archive").is_dir()
 
 
 def _kept(path: Path) -> Issue:
@@ -134,7 +140,7 @@ def _kept(path: Path) -> Issue:
         where=str(path),
         found="another export",
         expected="no file, or the same content",
-        fix="Export into another folder and compare; --replace if the new one shall stand.",
+        fix="Export into another folder and compare; --replace if the new one shall stand and no archive goes with it.",
     )
 
 
@@ -166,5 +172,5 @@ def _differs(campaign: Campaign, name: str, differing: Sequence[str]) -> Issue:
         where=f"campaign {campaign.name!r}, {name}",
         found=f"other work on {', '.join(differing)}",
         expected=f"what the repository keeps of {name} in this lot",
-        fix="Keep the new export if it is meant: scripts/export_annotations.py --output.",
+        fix="Export into another folder (scripts/export_annotations.py --output FOLDER) and compare.",
     )
